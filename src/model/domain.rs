@@ -115,8 +115,7 @@ impl DomainName {
 
     /// Whether this name is `other` or lies below it.
     pub fn is_in(&self, other: &DomainName) -> bool {
-        self.0 == other.0
-            || self.0.strip_suffix(&other.0).is_some_and(|above| above.ends_with('.'))
+        self.0 == other.0 || self.0.strip_suffix(&other.0).is_some_and(|above| above.ends_with('.'))
     }
 }
 
@@ -136,7 +135,7 @@ mod tests {
         for (text, expected) in [
             ("OK.CZ", Ok("ok.cz")),
             ("ok.cz.", Ok("ok.cz")),
-            ("háčky.cz", Ok("xn--hky-jna2d.cz")),
+            ("háčky.cz", Ok("xn--hky-ela4t.cz")),
             ("faß.de", Ok("xn--fa-hia.de")),
             ("_dmarc.a_b.example", Ok("_dmarc.a_b.example")),
             ("localhost", Ok("localhost")),

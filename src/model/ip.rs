@@ -120,10 +120,7 @@ impl AvroSchemaComponent for IPData {
         Schema::Union(UnionSchema::new(branches).expect("the branches differ in type or name"))
     }
 
-    fn get_record_fields_in_ctxt(
-        _: &mut HashSet<Name>,
-        _: NamespaceRef,
-    ) -> Option<Vec<RecordField>> {
+    fn get_record_fields_in_ctxt(_: &mut HashSet<Name>, _: NamespaceRef) -> Option<Vec<RecordField>> {
         None
     }
 
@@ -142,16 +139,10 @@ impl Serialize for IPData {
             (Self::Rtt(data), true) => data.serialize(serializer),
             (Self::Json(data), true) => data.serialize(serializer),
             (Self::None, false) => serializer.serialize_unit_variant(NAME, 0, "None"),
-            (Self::GeoAsn(data), false) => {
-                serializer.serialize_newtype_variant(NAME, 1, "GeoAsn", data)
-            }
-            (Self::Nerd(data), false) => {
-                serializer.serialize_newtype_variant(NAME, 2, "Nerd", data)
-            }
+            (Self::GeoAsn(data), false) => serializer.serialize_newtype_variant(NAME, 1, "GeoAsn", data),
+            (Self::Nerd(data), false) => serializer.serialize_newtype_variant(NAME, 2, "Nerd", data),
             (Self::Rtt(data), false) => serializer.serialize_newtype_variant(NAME, 3, "Rtt", data),
-            (Self::Json(data), false) => {
-                serializer.serialize_newtype_variant(NAME, 4, "Json", data)
-            }
+            (Self::Json(data), false) => serializer.serialize_newtype_variant(NAME, 4, "Json", data),
         }
     }
 }

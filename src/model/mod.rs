@@ -29,3 +29,6 @@ pub use subject::{Subject, SubjectError};
 pub use tls::{Certificate, TLSData, TLSResult};
 pub use wire::{Der, FreeJson, TextMap, Timestamp};
 pub use zone::{SOARecord, ZoneInfo, ZoneResult};
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,7 @@
 //! What every result has in common: the seed's `Result` base, as a verdict that a collector reaches and a record carries.
 
 use super::{
-    CommonIPResult, DNSResult, IPData, RDAPDomainResult, Status, Subject, TLSResult, Timestamp,
-    ZoneResult,
+    CommonIPResult, DNSResult, IPData, RDAPDomainResult, Status, Subject, TLSResult, Timestamp, ZoneResult,
 };
 use crate::clock::Millis;
 

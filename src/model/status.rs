@@ -4,11 +4,10 @@
 
 use std::fmt;
 
-use apache_avro::AvroSchema;
 use serde::{Deserialize, Serialize};
 
 /// What became of a request, as the number that goes over the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AvroSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Status(pub i32);
 

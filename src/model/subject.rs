@@ -49,13 +49,8 @@ impl Subject {
     /// The subject of a topic of addresses.
     pub fn of_address(key: Option<&Bytes>) -> Result<Self, SubjectError> {
         let key = key.filter(|key| !key.is_empty()).ok_or(SubjectError::Missing)?;
-        let pair: IPToProcess =
-            serde_json::from_slice(key).map_err(|_| SubjectError::NotAnAddress)?;
-        Ok(Self {
-            key: key.clone(),
-            name: pair.dn.into_owned(),
-            address: Some(pair.ip.into_owned()),
-        })
+        let pair: IPToProcess = serde_json::from_slice(key).map_err(|_| SubjectError::NotAnAddress)?;
+        Ok(Self { key: key.clone(), name: pair.dn.into_owned(), address: Some(pair.ip.into_owned()) })
     }
 
     /// The subject for `address` of the name `name`, with the key as this program writes it.
@@ -87,10 +82,7 @@ mod tests {
         assert_eq!(Subject::of_name(Some(&bytes(b""))), Err(SubjectError::Missing));
         assert_eq!(Subject::of_name(Some(&bytes(b"a\xff.cz"))), Err(SubjectError::NotText));
         for key in ["{bad", "{\"dn\":\"a\"}", "a.cz", "[]", "{\"dn\":1,\"ip\":\"::1\"}"] {
-            assert_eq!(
-                Subject::of_address(Some(&bytes(key.as_bytes()))),
-                Err(SubjectError::NotAnAddress)
-            );
+            assert_eq!(Subject::of_address(Some(&bytes(key.as_bytes()))), Err(SubjectError::NotAnAddress));
         }
     }
 }

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
+use super::Status;
 use crate::clock::Millis;
 
 /// Gives a wire type an Avro schema that needs no context.
@@ -22,10 +23,7 @@ macro_rules! avro_schema {
                 $schema
             }
 
-            fn get_record_fields_in_ctxt(
-                _: &mut HashSet<Name>,
-                _: NamespaceRef,
-            ) -> Option<Vec<RecordField>> {
+            fn get_record_fields_in_ctxt(_: &mut HashSet<Name>, _: NamespaceRef) -> Option<Vec<RecordField>> {
                 None
             }
         }
@@ -38,6 +36,7 @@ macro_rules! avro_schema {
 pub struct Timestamp(pub Millis);
 
 avro_schema!(Timestamp, Schema::TimestampMillis);
+avro_schema!(Status, Schema::Int);
 
 /// A map with text keys, in the order of the keys: an object in JSON, a map in Avro.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,10 +74,7 @@ impl<V: AvroSchemaComponent> AvroSchemaComponent for TextMap<V> {
         Schema::map(V::get_schema_in_ctxt(named, namespace)).build()
     }
 
-    fn get_record_fields_in_ctxt(
-        _: &mut HashSet<Name>,
-        _: NamespaceRef,
-    ) -> Option<Vec<RecordField>> {
+    fn get_record_fields_in_ctxt(_: &mut HashSet<Name>, _: NamespaceRef) -> Option<Vec<RecordField>> {
         None
     }
 }

@@ -104,8 +104,7 @@ mod tests {
 
     #[test]
     fn judges_addresses() {
-        let (strict, open) =
-            (AddressPolicy { allow_private: false }, AddressPolicy { allow_private: true });
+        let (strict, open) = (AddressPolicy { allow_private: false }, AddressPolicy { allow_private: true });
         for (address, strictly, openly) in [
             ("93.184.216.34", Ok(()), Ok(())),
             ("2606:2800::1", Ok(()), Ok(())),
