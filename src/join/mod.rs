@@ -1,1 +1,22 @@
-//! (to be written)
+//! The join as a pure state machine: parts of a name arrive, time passes, joined records leave.
+//!
+//! No I/O and no clock: time is given. It does not look into payloads: what a step needs of a result (status, attempt
+//! time, the addresses of a DNS result) arrives beside it. Generic over the payload, so that tests join numbers and the
+//! job joins bytes that stay in RocksDB. Rules: seed "Merging the data", with the corrections of its target reading:
+//! one deadline rule whatever the order of arrival, an unexpected address delays nothing, a late or better result gives
+//! a revision.
+//!
+//! Next: `part.rs` (what arrives), `entry.rs` (one run of one name), `names.rs` (all of a partition).
+
+mod entry;
+mod names;
+mod part;
+mod policy;
+
+pub use entry::{Awaited, End, Entry, Ignored, Slot, Step};
+pub use names::Names;
+pub use part::{Arrival, DnsFacts, PartId};
+pub use policy::Policy;
+
+#[cfg(test)]
+mod tests;

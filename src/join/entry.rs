@@ -1,0 +1,214 @@
+//! One run of one name: what has arrived, what is awaited, until when. Each arrival and each deadline is one step.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Arrival, DnsFacts, PartId, Policy};
+use crate::clock::Millis;
+use crate::model::Status;
+
+/// What is known of one run of one name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry<P> {
+    /// The run; `None` while no part named one.
+    pub run: Option<Arc<str>>,
+    /// How often the joined record was emitted; the next one has this number plus one.
+    pub revision: u32,
+    /// Record time of the first arrival.
+    pub first: Millis,
+    /// When something happens to the entry if nothing arrives: emitted as it is, or let go.
+    pub due: Millis,
+    /// Greatest record time of the arrivals.
+    latest: Millis,
+    /// Whether the last emitted record was complete.
+    complete: bool,
+    dns: Option<DnsFacts>,
+    slots: Vec<Slot<P>>,
+}
+
+/// A part that has arrived.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slot<P> {
+    /// Which part.
+    pub part: PartId,
+    /// Its status.
+    pub status: Status,
+    /// When its collector finished.
+    pub attempt: Millis,
+    /// The result.
+    pub payload: P,
+}
+
+/// What a step means for the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The part is kept; more is awaited.
+    Kept,
+    /// The arrival changes nothing.
+    Ignored(Ignored),
+    /// The joined record is to be emitted, with the entry's `revision`.
+    Emit {
+        /// Whether every needed part is in it.
+        complete: bool,
+    },
+    /// The entry is to be let go.
+    End(End),
+}
+
+/// Why an arrival changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// The same attempt has arrived before.
+    Repeated,
+    /// What is there is better or newer.
+    Worse,
+}
+
+/// How an entry ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its record was emitted and the time for revisions is over.
+    Done,
+    /// No zone result arrived in time: nothing is emitted.
+    NoZone,
+    /// The zone was not found, so no DNS result could follow: nothing is emitted.
+    ZoneFailed,
+    /// No DNS result arrived in time: nothing is emitted.
+    NoDns,
+}
+
+/// A part that is needed and has not arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited(pub PartId);
+
+impl<P> Entry<P> {
+    /// An entry in which nothing has arrived.
+    pub fn new(run: Option<Arc<str>>, now: Millis) -> Self {
+        Self {
+            run,
+            revision: 0,
+            first: now,
+            due: now,
+            latest: now,
+            complete: false,
+            dns: None,
+            slots: Vec::new(),
+        }
+    }
+
+    /// The parts that have arrived, in the order of their ids.
+    pub fn slots(&self) -> &[Slot<P>] {
+        &self.slots
+    }
+
+    /// The parts that have arrived, to move their payloads between memory and disk.
+    pub fn slots_mut(&mut self) -> &mut [Slot<P>] {
+        &mut self.slots
+    }
+
+    /// A part, if it has arrived.
+    pub fn slot(&self, part: &PartId) -> Option<&Slot<P>> {
+        self.position(part).ok().map(|index| &self.slots[index])
+    }
+
+    /// The addresses of the DNS result; empty while there is none.
+    pub fn addresses(&self) -> &[Arc<str>] {
+        self.dns.as_ref().map_or(&[], |dns| &dns.addresses)
+    }
+
+    /// Takes in a result.
+    pub fn arrive(&mut self, arrival: Arrival<P>, policy: &Policy) -> Step {
+        if self.run.is_none() {
+            self.run = arrival.run;
+        }
+        self.first = self.first.min(arrival.time);
+        self.latest = self.latest.max(arrival.time);
+        let slot = Slot {
+            part: arrival.part,
+            status: arrival.status,
+            attempt: arrival.attempt,
+            payload: arrival.payload,
+        };
+        match self.position(&slot.part) {
+            Ok(index) => {
+                let (old, new) = (fitness(&self.slots[index]), fitness(&slot));
+                if new == old {
+                    return Step::Ignored(Ignored::Repeated);
+                }
+                if new < old {
+                    return Step::Ignored(Ignored::Worse);
+                }
+                self.slots[index] = slot;
+            }
+            Err(index) => self.slots.insert(index, slot),
+        }
+        if let Some(dns) = arrival.dns {
+            self.dns = Some(dns);
+        }
+        let complete = self.complete(policy);
+        if complete || self.revision > 0 {
+            self.emit(complete, self.latest, policy)
+        } else {
+            self.due = self.latest + policy.patience;
+            Step::Kept
+        }
+    }
+
+    /// Lets time pass to `now`, which is at or after `due`.
+    pub fn fire(&mut self, now: Millis, policy: &Policy) -> Step {
+        if self.revision > 0 {
+            return Step::End(End::Done);
+        }
+        match (self.slot(&PartId::Zone), self.slot(&PartId::Dns)) {
+            (Some(_), Some(_)) => self.emit(false, now, policy),
+            (None, _) => Step::End(End::NoZone),
+            (Some(zone), None) if !zone.status.ok() => Step::End(End::ZoneFailed),
+            (Some(_), None) => Step::End(End::NoDns),
+        }
+    }
+
+    /// What is needed and has not arrived. While the DNS result is missing, what it would ask for is not known.
+    pub fn awaited<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = Awaited> + 'a {
+        let tls = policy.tls && self.dns.as_ref().is_some_and(|dns| dns.tls);
+        let of_name = [
+            (true, PartId::Zone),
+            (true, PartId::Dns),
+            (policy.rdap, PartId::Rdap),
+            (tls, PartId::Tls),
+        ];
+        let of_addresses = self.addresses().iter().flat_map(move |address| {
+            policy.address_collectors.iter().map(move |collector| {
+                (true, PartId::Ip { address: address.clone(), collector: collector.clone() })
+            })
+        });
+        of_name
+            .into_iter()
+            .chain(of_addresses)
+            .filter(|(needed, part)| *needed && self.position(part).is_err())
+            .map(|(_, part)| Awaited(part))
+    }
+
+    fn complete(&self, policy: &Policy) -> bool {
+        // The cheap bound first: most arrivals of a name leave it incomplete.
+        let least = 2 + self.addresses().len() * policy.address_collectors.len();
+        self.slots.len() >= least && self.awaited(policy).next().is_none()
+    }
+
+    fn emit(&mut self, complete: bool, now: Millis, policy: &Policy) -> Step {
+        self.revision += 1;
+        self.complete = complete;
+        self.due = now.saturating_add(if complete { policy.grace } else { policy.patience });
+        Step::Emit { complete }
+    }
+
+    fn position(&self, part: &PartId) -> Result<usize, usize> {
+        self.slots.binary_search_by(|slot| slot.part.cmp(part))
+    }
+}
+
+/// Which of two results of a part wins: a success over a failure, then the later attempt. The order is total, so that
+/// the order of arrival does not matter.
+fn fitness<P>(slot: &Slot<P>) -> (bool, Millis) {
+    (slot.status.ok(), slot.attempt)
+}

@@ -1,0 +1,126 @@
+//! All open names of one partition: which entry an arrival belongs to, and which entries are due.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Arrival, Entry, Policy, Step};
+use crate::clock::Millis;
+
+/// The open names of a partition.
+///
+/// Runs of one name are told apart by their run ids. An arrival without one belongs to the newest entry of its name, as
+/// in a window; an entry that has none adopts the first that arrives.
+pub struct Names<P> {
+    entries: HashMap<Bytes, Vec<Entry<P>>>,
+    /// At least one time at or before the due time of each entry, with its name. Stale times are harmless.
+    timers: BTreeSet<(Millis, Bytes)>,
+    open: usize,
+}
+
+impl<P> Default for Names<P> {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), timers: BTreeSet::new(), open: 0 }
+    }
+}
+
+impl<P> Names<P> {
+    /// Takes in a result of `name`; `step` sees the entry after it.
+    pub fn arrive<R>(
+        &mut self,
+        name: &Bytes,
+        arrival: Arrival<P>,
+        policy: &Policy,
+        step: impl FnOnce(&mut Entry<P>, Step) -> R,
+    ) -> R {
+        let runs = self.entries.entry(name.clone()).or_default();
+        let found = match &arrival.run {
+            None => runs.len().checked_sub(1),
+            Some(run) => {
+                let same = |entry: &Entry<P>| entry.run.as_ref() == Some(run);
+                runs.iter().position(same).or_else(|| runs.iter().position(|entry| entry.run.is_none()))
+            }
+        };
+        let index = found.unwrap_or_else(|| {
+            runs.push(Entry::new(arrival.run.clone(), arrival.time));
+            self.open += 1;
+            runs.len() - 1
+        });
+        let entry = &mut runs[index];
+        let what = entry.arrive(arrival, policy);
+        if found.is_none() {
+            self.timers.insert((entry.due, name.clone()));
+        } else if matches!(what, Step::Emit { .. }) {
+            // The only step that may bring the due time forward.
+            self.timers.insert((entry.due, name.clone()));
+        }
+        step(entry, what)
+    }
+
+    /// Lets time pass to `now`; `step` sees each entry that is emitted or ends. An entry that ends is gone afterwards.
+    pub fn advance(
+        &mut self,
+        now: Millis,
+        policy: &Policy,
+        mut step: impl FnMut(&Bytes, &mut Entry<P>, Step),
+    ) {
+        while let Some((time, name)) = self.timers.pop_first() {
+            if time > now {
+                self.timers.insert((time, name));
+                return;
+            }
+            let Some(runs) = self.entries.get_mut(&name) else { continue };
+            let before = runs.len();
+            runs.retain_mut(|entry| {
+                if entry.due > now {
+                    self.timers.insert((entry.due, name.clone()));
+                    return true;
+                }
+                let what = entry.fire(now, policy);
+                step(&name, entry, what);
+                let ends = matches!(what, Step::End(_));
+                if !ends {
+                    self.timers.insert((entry.due, name.clone()));
+                }
+                !ends
+            });
+            self.open -= before - runs.len();
+            if runs.is_empty() {
+                self.entries.remove(&name);
+            }
+        }
+    }
+
+    /// Puts back an entry that was read from disk.
+    pub fn restore(&mut self, name: Bytes, entry: Entry<P>) {
+        self.timers.insert((entry.due, name.clone()));
+        self.entries.entry(name).or_default().push(entry);
+        self.open += 1;
+    }
+
+    /// The earliest time at which something may be due.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.timers.first().map(|(time, _)| *time)
+    }
+
+    /// The number of open entries.
+    pub fn open(&self) -> usize {
+        self.open
+    }
+
+    /// The entries of a name, oldest first.
+    pub fn get(&self, name: &[u8]) -> &[Entry<P>] {
+        self.entries.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// An entry of a name.
+    pub fn get_mut(&mut self, name: &[u8], run: Option<&Arc<str>>) -> Option<&mut Entry<P>> {
+        self.entries.get_mut(name)?.iter_mut().find(|entry| entry.run.as_ref() == run)
+    }
+
+    /// All entries, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Bytes, &Entry<P>)> {
+        self.entries.iter().flat_map(|(name, runs)| runs.iter().map(move |entry| (name, entry)))
+    }
+}
