@@ -1,1 +1,21 @@
-//! (to be written)
+//! Raw records in and out, behind one narrow seam with two real implementations: Kafka, and topics inside the process.
+//!
+//! A transport knows topics, partitions, offsets and groups; not what the bytes mean, and not what runs on them. Reading
+//! is by partition and never blocks; writing goes through an outbox whose cuts tie outputs, read positions and state
+//! together. Next: `transport.rs` (the seam), `outbox.rs`, `embedded/mod.rs`, `kafka/mod.rs`.
+
+pub mod embedded;
+pub mod kafka;
+mod error;
+mod outbox;
+mod partitioner;
+mod record;
+mod transport;
+
+pub use error::{IO_CODES, IoError};
+pub use outbox::{Outbox, OutboxEvents};
+pub use partitioner::partition_of;
+pub use record::{Fetched, Headers, Outgoing, RawRecord, Topic, Topics};
+pub use transport::{
+    Committer, Cut, Owner, Polled, Position, Reader, Rejected, Start, Subscription, Transport, Wake,
+};

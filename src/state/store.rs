@@ -274,6 +274,12 @@ impl Batch {
         self.writes.delete_range_cf(self.store.handle(family), start, end);
     }
 
+    /// Writes the batch to its store, all of it or nothing.
+    pub fn write(self) -> Result<(), StateError> {
+        let store = self.store.clone();
+        store.write(self)
+    }
+
     /// Bytes of the batch.
     pub fn bytes(&self) -> usize {
         self.writes.size_in_bytes()

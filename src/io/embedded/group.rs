@@ -1,0 +1,91 @@
+//! Subscribing to embedded topics and committing to them: all partitions belong to the one process.
+
+use std::sync::Arc;
+
+use super::Log;
+use super::reader::PartitionReader;
+use crate::io::{
+    Committer, Cut, IoError, Outgoing, Owner, Reader, Rejected, Start, Subscription, Topic, Transport,
+};
+
+/// The embedded transport, for one group.
+pub struct Embedded {
+    log: Log,
+    group: String,
+}
+
+impl Embedded {
+    /// The transport of `group` on the topics of `log`.
+    pub fn new(log: Log, group: impl Into<String>) -> Self {
+        Self { log, group: group.into() }
+    }
+
+    /// The topics.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+}
+
+impl Transport for Embedded {
+    fn subscribe(&self, inputs: &[Topic], owner: Arc<dyn Owner>) -> Result<Box<dyn Subscription>, IoError> {
+        let partitions: Vec<u32> = (0..self.log.topics().partitions()).collect();
+        for &partition in &partitions {
+            let committed = inputs
+                .iter()
+                .map(|&topic| self.log.position(&self.group, topic, partition))
+                .collect::<Result<Vec<_>, _>>()?;
+            let starts = owner.assign(partition, committed)?;
+            let readers = inputs.iter().zip(starts).map(|(&topic, start)| {
+                let start = match start {
+                    Start::Earliest => 0,
+                    Start::At(offset) => offset,
+                };
+                let reader = PartitionReader::new(self.log.clone(), topic, partition, start);
+                (topic, Box::new(reader) as Box<dyn Reader>)
+            });
+            owner.open(partition, readers.collect());
+        }
+        Ok(Box::new(Subscribed { owner, partitions }))
+    }
+
+    fn committer(&self, _slot: usize) -> Result<Box<dyn Committer>, IoError> {
+        Ok(Box::new(BatchCommitter { log: self.log.clone(), group: self.group.clone(), outputs: Vec::new() }))
+    }
+}
+
+struct Subscribed {
+    owner: Arc<dyn Owner>,
+    partitions: Vec<u32>,
+}
+
+impl Subscription for Subscribed {}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.owner.revoke(&self.partitions);
+    }
+}
+
+/// Collects the outputs of a cut and writes them with it, in one batch.
+struct BatchCommitter {
+    log: Log,
+    group: String,
+    outputs: Vec<Outgoing>,
+}
+
+impl Committer for BatchCommitter {
+    fn send(&mut self, records: Vec<Outgoing>) -> Result<Vec<Rejected>, IoError> {
+        self.outputs.extend(records);
+        Ok(Vec::new())
+    }
+
+    fn commit(&mut self, cut: Cut) -> Result<(), IoError> {
+        let mut batch = cut.state.unwrap_or_else(|| self.log.store().batch());
+        for position in &cut.positions {
+            self.log.put_position(&self.group, position, &mut batch);
+        }
+        self.log.append(&self.outputs, batch)?;
+        self.outputs.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! Embedded topics through the seam of the transports: order, groups, restarts, what is written together.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::io::{
+    Cut, IoError, Outgoing, Owner, Polled, Position, RawRecord, Reader, Start, Topic, Topics, Transport,
+};
+use crate::state::{Family, Store, StoreOptions};
+
+const REQUESTS: Topic = Topic(0);
+const RESULTS: Topic = Topic(1);
+
+fn log(dir: &Path) -> Log {
+    let store = Store::open(dir, StoreOptions::default()).unwrap();
+    Log::open(store, Topics::new(["requests".to_owned(), "results".to_owned()], 2)).unwrap()
+}
+
+fn record(topic: Topic, partition: u32, value: &'static str) -> Outgoing {
+    let mut record = RawRecord { value: Some(Bytes::from_static(value.as_bytes())), ..Default::default() };
+    record.headers.push("run", "r1");
+    record.time = 17;
+    Outgoing { topic, partition, record }
+}
+
+fn append(log: &Log, records: &[Outgoing]) {
+    log.append(records, log.store().batch()).unwrap();
+}
+
+/// Takes all partitions and starts where the group is.
+#[derive(Default)]
+struct Everything {
+    readers: Mutex<Vec<(u32, Topic, Box<dyn Reader>)>>,
+    metadata: Mutex<Vec<String>>,
+    revoked: AtomicUsize,
+}
+
+impl Owner for Everything {
+    fn assign(&self, _: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError> {
+        let start = |position: Option<Position>| match position {
+            Some(position) => {
+                self.metadata.lock().unwrap().push(position.metadata);
+                Start::At(position.offset)
+            }
+            None => Start::Earliest,
+        };
+        Ok(committed.into_iter().map(start).collect())
+    }
+
+    fn open(&self, partition: u32, readers: Vec<(Topic, Box<dyn Reader>)>) {
+        let readers = readers.into_iter().map(|(topic, reader)| (partition, topic, reader));
+        self.readers.lock().unwrap().extend(readers);
+    }
+
+    fn revoke(&self, partitions: &[u32]) {
+        self.revoked.fetch_add(partitions.len(), Ordering::SeqCst);
+    }
+
+    fn failed(&self, error: IoError) {
+        panic!("{error}");
+    }
+}
+
+impl Everything {
+    /// What is left to read of a partition, as text.
+    fn rest(&self, topic: Topic, partition: u32) -> Vec<String> {
+        let mut readers = self.readers.lock().unwrap();
+        let reader = &mut readers.iter_mut().find(|(p, t, _)| (*p, *t) == (partition, topic)).unwrap().2;
+        let mut values = vec![];
+        while let Polled::Record(fetched) = reader.poll().unwrap() {
+            assert_eq!(fetched.record.headers.text("run"), Some("r1"));
+            assert_eq!(fetched.record.time, 17);
+            values.push(String::from_utf8(fetched.record.value.unwrap().to_vec()).unwrap());
+        }
+        values
+    }
+}
+
+#[test]
+fn a_cut_is_one_write_and_a_restart_goes_on_from_it() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let log = log(dir.path());
+        append(&log, &[record(REQUESTS, 0, "a"), record(REQUESTS, 1, "b"), record(REQUESTS, 0, "c")]);
+        let transport = Embedded::new(log.clone(), "g");
+        let owner = Arc::new(Everything::default());
+        let subscription = transport.subscribe(&[REQUESTS, RESULTS], owner.clone()).unwrap();
+        assert_eq!(owner.rest(REQUESTS, 0), ["a", "c"]);
+        assert_eq!(owner.rest(REQUESTS, 1), ["b"]);
+
+        let mut committer = transport.committer(0).unwrap();
+        assert!(committer.send(vec![record(RESULTS, 0, "A")]).unwrap().is_empty());
+        assert_eq!(log.end(RESULTS, 0), 0, "nothing is visible before the cut");
+        let mut state = log.store().batch();
+        state.put(Family::Entries, b"e", b"row");
+        let position = Position { topic: REQUESTS, partition: 0, offset: 1, metadata: "m".into() };
+        committer.commit(Cut { positions: vec![position], state: Some(state) }).unwrap();
+        assert_eq!(owner.rest(RESULTS, 0), ["A"]);
+        // Sent, never cut: gone with the process.
+        committer.send(vec![record(RESULTS, 0, "B")]).unwrap();
+        drop(subscription);
+        assert_eq!(owner.revoked.load(Ordering::SeqCst), 2);
+    }
+    let log = log(dir.path());
+    assert_eq!(log.store().get(Family::Entries, b"e").unwrap().unwrap(), b"row");
+    let owner = Arc::new(Everything::default());
+    let _subscription = Embedded::new(log.clone(), "g").subscribe(&[REQUESTS, RESULTS], owner.clone()).unwrap();
+    assert_eq!(*owner.metadata.lock().unwrap(), ["m"]);
+    assert_eq!(owner.rest(REQUESTS, 0), ["c"]);
+    assert_eq!(owner.rest(RESULTS, 0), ["A"]);
+    let other = Arc::new(Everything::default());
+    let _other = Embedded::new(log, "other").subscribe(&[REQUESTS], other.clone()).unwrap();
+    assert_eq!(other.rest(REQUESTS, 0), ["a", "c"]);
+}
+
+#[test]
+fn readers_are_woken_and_trimmed_records_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let log = log(dir.path());
+        let owner = Arc::new(Everything::default());
+        let _subscription = Embedded::new(log.clone(), "g").subscribe(&[REQUESTS], owner.clone()).unwrap();
+        let woken = Arc::new(AtomicUsize::new(0));
+        let count = woken.clone();
+        owner.readers.lock().unwrap()[0].2.wake_by(Box::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        }));
+        append(&log, &[record(REQUESTS, 1, "x")]);
+        assert_eq!(woken.load(Ordering::SeqCst), 0);
+        append(&log, &[record(REQUESTS, 0, "a"), record(REQUESTS, 0, "b")]);
+        assert_eq!(woken.load(Ordering::SeqCst), 1);
+        log.trim(REQUESTS, 0, 1).unwrap();
+        assert_eq!(owner.rest(REQUESTS, 0), ["b"]);
+        log.trim(REQUESTS, 0, 2).unwrap();
+    }
+    let log = log(dir.path());
+    assert_eq!(log.end(REQUESTS, 0), 2, "offsets go on after everything was deleted");
+}
+
+#[test]
+fn null_and_empty_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log(dir.path());
+    let null = Outgoing { topic: REQUESTS, partition: 0, record: RawRecord::default() };
+    let mut empty = null.clone();
+    empty.record.value = Some(Bytes::new());
+    empty.record.key = Some(Bytes::from_static(b"\xff\x00"));
+    append(&log, &[null.clone(), empty.clone()]);
+    let read = log.read(REQUESTS, 0, 0, usize::MAX).unwrap();
+    assert_eq!(read.into_iter().map(|fetched| fetched.record).collect::<Vec<_>>(), [null.record, empty.record]);
+}

@@ -1,0 +1,144 @@
+//! What librdkafka calls back: rebalances are queued for the consumer's thread, statistics tell the ends of partitions,
+//! log lines go to our log.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::io::{Topic, Topics};
+
+/// A change of the partitions of the lead topic.
+#[derive(Debug)]
+pub(super) enum Rebalance {
+    Assigned(Vec<i32>),
+    Revoked(Vec<i32>),
+}
+
+/// The context of a group's consumer.
+pub(super) struct GroupContext {
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    /// Nobody polls any more but the client itself as it closes, and it waits until all partitions are given back.
+    closing: AtomicBool,
+    ends: HashMap<String, Vec<Arc<AtomicI64>>>,
+}
+
+impl GroupContext {
+    pub(super) fn new(topics: Topics) -> Self {
+        let ends_of = |_| (0..topics.partitions()).map(|_| Arc::new(AtomicI64::new(-1))).collect();
+        let ends = topics.iter().map(|topic| (topics.name(topic).to_owned(), ends_of(topic))).collect();
+        Self { rebalances: Mutex::default(), closing: AtomicBool::new(false), ends }
+    }
+
+    pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// The end of a partition as the last statistics told it; -1 before the first.
+    pub(super) fn end(&self, topics: &Topics, topic: Topic, partition: u32) -> Arc<AtomicI64> {
+        let of_topic = self.ends.get(topics.name(topic));
+        of_topic.and_then(|ends| ends.get(partition as usize)).cloned().unwrap_or_default()
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, area: &str, message: &str) {
+        log(level, area, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka client");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        for (name, topic) in &statistics.topics {
+            let Some(ends) = self.ends.get(name) else { continue };
+            for partition in topic.partitions.values() {
+                // The client counts an "unassigned" partition -1 as well.
+                let known = usize::try_from(partition.partition).ok().and_then(|index| ends.get(index));
+                if let Some(end) = known
+                    && partition.hi_offset >= 0
+                {
+                    end.store(partition.hi_offset, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    /// Runs inside of `poll`, where partition queues cannot be split: the thread that polls acts on it right after.
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        event: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let numbers = partitions.elements().iter().map(|element| element.partition()).collect();
+        let rebalance = match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(numbers),
+            _ => Rebalance::Revoked(numbers),
+        };
+        if self.closing.load(Ordering::Acquire) {
+            if let Ok(held) = consumer.assignment()
+                && let Err(error) = consumer.incremental_unassign(&held)
+            {
+                tracing::warn!(%error, "giving partitions back");
+            }
+            return;
+        }
+        tracing::debug!(?rebalance, lost = consumer.assignment_lost(), "rebalance");
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
+    }
+}
+
+/// The context of clients that only ask or administrate.
+pub(super) struct LogContext;
+
+impl ConsumerContext for LogContext {}
+
+impl ClientContext for LogContext {
+    fn log(&self, level: RDKafkaLogLevel, area: &str, message: &str) {
+        log(level, area, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka client");
+    }
+}
+
+pub(super) fn log(level: RDKafkaLogLevel, area: &str, message: &str) {
+    match level {
+        // A property of the consumer given to the producer as well is what `[kafka.properties]` means.
+        _ if area == "CONFWARN" => {}
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => tracing::warn!(area, "librdkafka: {message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(area, "librdkafka: {message}"),
+        RDKafkaLogLevel::Debug => tracing::debug!(area, "librdkafka: {message}"),
+    }
+}
+
+/// A list of all inputs for the given partition numbers, without offsets.
+pub(super) fn siblings(topics: &Topics, inputs: &[Topic], numbers: &[i32]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(inputs.len() * numbers.len());
+    for &input in inputs {
+        for &number in numbers {
+            list.add_partition(topics.name(input), number).set_offset(Offset::Invalid).ok();
+        }
+    }
+    list
+}

@@ -1,0 +1,111 @@
+//! A record as it lies in a topic: bytes, headers, a time, coordinates.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::clock::Millis;
+
+/// A topic, as its place in [`Topics`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Topic(pub u16);
+
+/// The topics a process works with, by name. All have the same number of partitions.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    names: Arc<[String]>,
+    partitions: u32,
+}
+
+impl Topics {
+    /// A table of topics with `partitions` partitions each, at least 1.
+    pub fn new(names: impl IntoIterator<Item = String>, partitions: u32) -> Self {
+        Self { names: names.into_iter().collect(), partitions: partitions.max(1) }
+    }
+
+    /// The topic called `name`.
+    pub fn find(&self, name: &str) -> Option<Topic> {
+        self.names.iter().position(|known| known == name).map(|index| Topic(index as u16))
+    }
+
+    /// The name of a topic of this table.
+    pub fn name(&self, topic: Topic) -> &str {
+        &self.names[usize::from(topic.0)]
+    }
+
+    /// All topics of the table.
+    pub fn iter(&self) -> impl Iterator<Item = Topic> + use<> {
+        (0..self.names.len() as u16).map(Topic)
+    }
+
+    /// The number of partitions of each topic.
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+}
+
+/// Headers of a record. Few, so a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, Bytes)>);
+
+impl Headers {
+    /// The value of the last header called `name`, if it is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().rev().find(|(known, _)| known == name)?;
+        std::str::from_utf8(value).ok()
+    }
+
+    /// Adds a header.
+    pub fn push(&mut self, name: &str, value: impl Into<Bytes>) {
+        self.0.push((name.to_owned(), value.into()));
+    }
+}
+
+/// A record without its coordinates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawRecord {
+    /// The key.
+    pub key: Option<Bytes>,
+    /// The value; `None` is a null.
+    pub value: Option<Bytes>,
+    /// The headers.
+    pub headers: Headers,
+    /// The record's time.
+    pub time: Millis,
+}
+
+impl RawRecord {
+    /// Bytes of key, value and headers.
+    pub fn bytes(&self) -> usize {
+        let part = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers: usize = self.headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        part(&self.key) + part(&self.value) + headers
+    }
+}
+
+/// A record that was read, with its offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its offset in its partition.
+    pub offset: i64,
+    /// The record.
+    pub record: RawRecord,
+}
+
+/// A record to be written to a partition.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where to.
+    pub topic: Topic,
+    /// Which partition; always told, so that no client's partitioner decides.
+    pub partition: u32,
+    /// The record.
+    pub record: RawRecord,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}[{}] {} bytes", self.topic, self.partition, self.record.bytes())
+    }
+}

@@ -1,0 +1,112 @@
+//! The seam between a flow and the topics it works on.
+//!
+//! Ownership goes by partition number: whoever owns partition 3 of the first input topic owns partition 3 of all of
+//! them, so that everything about one name meets in one place. The transport says which numbers are assigned and takes
+//! them back; the owner says where to start.
+
+use std::sync::Arc;
+
+use super::{Fetched, IoError, Outgoing, Topic};
+use crate::state::Batch;
+
+/// A group's place in one partition: all before `offset` is done, and what `metadata` says above it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The topic.
+    pub topic: Topic,
+    /// The partition.
+    pub partition: u32,
+    /// The offset to go on from.
+    pub offset: i64,
+    /// Text of at most 4096 characters that is kept with the offset.
+    pub metadata: String,
+}
+
+/// Where to start reading a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the first record that is still there.
+    Earliest,
+    /// At this offset.
+    At(i64),
+}
+
+/// Called, from any thread, when a reader that had nothing may have something.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// What a reader has.
+#[derive(Debug)]
+pub enum Polled {
+    /// The next record.
+    Record(Fetched),
+    /// Nothing now; more may be on its way.
+    Empty,
+    /// Nothing: the partition is read to its end.
+    End,
+}
+
+/// Reads one partition of one topic, in the order of the offsets.
+pub trait Reader: Send {
+    /// What is next. Never blocks.
+    fn poll(&mut self) -> Result<Polled, IoError>;
+
+    /// Has `wake` called when there may be something after `Empty` or `End`.
+    fn wake_by(&mut self, wake: Wake);
+
+    /// The offset after the last record of the partition, as far as it is known; for the lag.
+    fn end(&self) -> Option<i64>;
+}
+
+/// Who works on the partitions of a subscription. Called on a thread of the transport.
+pub trait Owner: Send + Sync + 'static {
+    /// Partition `partition` comes in; `committed` are the group's positions, one for each input in the order of the
+    /// subscription, `None` where the group has none. Says where to start reading each input.
+    fn assign(&self, partition: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError>;
+
+    /// The readers of an assigned partition, one for each input in the order of the subscription.
+    fn open(&self, partition: u32, readers: Vec<(Topic, Box<dyn Reader>)>);
+
+    /// Partitions go away: returns when everything of them is handed back or given up.
+    fn revoke(&self, partitions: &[u32]);
+
+    /// The transport cannot go on.
+    fn failed(&self, error: IoError);
+}
+
+/// A running subscription. It ends, and gives its partitions back, when it is dropped.
+pub trait Subscription: Send {}
+
+/// What is made durable together: all that was sent before, the positions it came from, and the state behind it.
+pub struct Cut {
+    /// Positions of the inputs.
+    pub positions: Vec<Position>,
+    /// Rows to be written, after the outputs are safe.
+    pub state: Option<Batch>,
+}
+
+/// A record that the transport will never take, such as one that is larger than it allows.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The record.
+    pub record: Outgoing,
+    /// Why.
+    pub error: IoError,
+}
+
+/// Writes records and commits positions. Used by one outbox thread; may block.
+pub trait Committer: Send {
+    /// Hands records to the transport. They are durable only after the next [`Committer::commit`].
+    fn send(&mut self, records: Vec<Outgoing>) -> Result<Vec<Rejected>, IoError>;
+
+    /// Makes everything sent so far durable, then the positions, then the state.
+    fn commit(&mut self, cut: Cut) -> Result<(), IoError>;
+}
+
+/// Topics to read from and write to.
+pub trait Transport: Send + Sync {
+    /// Starts reading `inputs` as a member of a group; the first decides the ownership of the others.
+    fn subscribe(&self, inputs: &[Topic], owner: Arc<dyn Owner>) -> Result<Box<dyn Subscription>, IoError>;
+
+    /// A writer for the outbox of worker `slot`.
+    fn committer(&self, slot: usize) -> Result<Box<dyn Committer>, IoError>;
+}
