@@ -1,0 +1,83 @@
+//! The records that topics carry, each with the schema derived from its definition and the file that documents it.
+
+use std::sync::LazyLock;
+
+use apache_avro::{AvroSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::DecodeError;
+use crate::model::{
+    AllCollectedData, CommonIPResult, DNSRequest, DNSResult, IPRequest, RDAPDomainRequest, RDAPDomainResult,
+    TLSResult, ZoneRequest, ZoneResult,
+};
+
+/// A record that is the value of a topic.
+pub trait Wire: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// The schema it is written with.
+    fn schema() -> &'static Schema;
+
+    /// Its JSON.
+    fn to_json(&self) -> Result<Vec<u8>, DecodeError> {
+        serde_json::to_vec(self).map_err(DecodeError::malformed)
+    }
+
+    /// Reads its JSON.
+    fn from_json(json: &[u8]) -> Result<Self, DecodeError> {
+        // serde would take an array for a struct as well, field by field.
+        match json.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{') => serde_json::from_slice(json).map_err(DecodeError::malformed),
+            _ => Err(DecodeError::malformed("not a JSON object")),
+        }
+    }
+}
+
+/// The schema of a record and the topic it is named after.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordSchema {
+    /// The topic of the seed that carries the record; also the name of its file under `schemas/`.
+    pub topic: &'static str,
+    /// The derived schema.
+    pub schema: fn() -> &'static Schema,
+}
+
+macro_rules! wire {
+    ($($record:ty = $topic:literal $({ $($method:item)* })?),* $(,)?) => {
+        $(impl Wire for $record {
+            fn schema() -> &'static Schema {
+                static SCHEMA: LazyLock<Schema> = LazyLock::new(<$record>::get_schema);
+                &SCHEMA
+            }
+
+            $($($method)*)?
+        })*
+
+        /// Every record that a topic carries.
+        pub static RECORDS: &[RecordSchema] = &[
+            $(RecordSchema { topic: $topic, schema: <$record as Wire>::schema }),*
+        ];
+    };
+}
+
+wire! {
+    ZoneRequest = "to_process_zone",
+    DNSRequest = "to_process_DNS",
+    // The value is the address alone, and plain text in JSON topics.
+    String = "to_process_TLS" {
+        fn to_json(&self) -> Result<Vec<u8>, DecodeError> {
+            Ok(self.as_bytes().to_vec())
+        }
+
+        fn from_json(json: &[u8]) -> Result<Self, DecodeError> {
+            std::str::from_utf8(json).map(str::to_owned).map_err(DecodeError::malformed)
+        }
+    },
+    RDAPDomainRequest = "to_process_RDAP_DN",
+    IPRequest = "to_process_IP",
+    ZoneResult = "processed_zone",
+    DNSResult = "processed_DNS",
+    TLSResult = "processed_TLS",
+    RDAPDomainResult = "processed_RDAP_DN",
+    CommonIPResult = "collected_IP_data",
+    AllCollectedData = "all_collected_data",
+}
