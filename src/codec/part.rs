@@ -29,6 +29,19 @@ pub enum PartKind {
     Ip,
 }
 
+impl PartKind {
+    /// The topic of the seed that carries such results.
+    pub fn record(self) -> &'static str {
+        match self {
+            PartKind::Zone => "processed_zone",
+            PartKind::Dns => "processed_DNS",
+            PartKind::Tls => "processed_TLS",
+            PartKind::Rdap => "processed_RDAP_DN",
+            PartKind::Ip => "collected_IP_data",
+        }
+    }
+}
+
 /// A result as the join takes it in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {

@@ -4,6 +4,7 @@
 //! error and never panics on what a remote side sends: what went wrong is the status of its record. Next: `net/mod.rs`
 //! for what a collector is lent, `zone/mod.rs` for an example.
 
+pub mod catalogue;
 pub mod dns;
 pub mod geo_asn;
 pub mod nerd;

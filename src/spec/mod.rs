@@ -1,1 +1,33 @@
-//! (to be written)
+//! A dataflow file: text to a checked plan. No I/O; every mistake is told with its place and a hint before anything
+//! starts.
+//!
+//! ```yaml
+//! version: 1
+//! name: domainradar
+//! nodes:
+//!   zone: { collector: zone, from: to_process_zone, to: processed_zone, follow_ups: { dns: to_process_DNS } }
+//! ```
+//!
+//! Next: `document.rs` (the shape of the file), `check.rs` (document to plan), `plan.rs`, `graph.rs` (drawings).
+
+mod check;
+mod diagnose;
+mod document;
+mod graph;
+mod plan;
+
+pub use diagnose::{SPEC_CODES, SpecError};
+pub use graph::{Drawing, draw};
+pub use plan::{CollectNode, JoinNode, Plan, TopicPlan};
+
+use crate::codec::Format;
+
+/// Reads and checks the text of a dataflow file. `file` names it in errors; `format` is that of topics the file says
+/// nothing about.
+pub fn parse(file: &str, text: &str, format: Format) -> Result<Plan, SpecError> {
+    let document = serde_saphyr::from_str(text).map_err(|error| diagnose::syntax(file, &error))?;
+    check::check(file, document, format)
+}
+
+#[cfg(test)]
+mod tests;

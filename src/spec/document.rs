@@ -1,0 +1,68 @@
+//! The shape of a dataflow file, with the places of the names in it.
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::codec::Format;
+use crate::units::Span;
+
+/// A dataflow file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Version of the file's format; 1.
+    pub version: Spanned<u32>,
+    /// Name of the flow.
+    pub name: Spanned<String>,
+    /// The nodes by name.
+    pub nodes: IndexMap<String, Spanned<Node>>,
+    /// Formats of single topics; others have that of the configuration.
+    #[serde(default)]
+    pub formats: IndexMap<String, Spanned<Format>>,
+    /// Topic for what cannot be read.
+    #[serde(default)]
+    pub dead_letters: Option<Spanned<String>>,
+}
+
+/// A node: a collector or a join.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// The collector that the node runs.
+    pub collector: Option<Spanned<String>>,
+    /// The inputs that the node joins.
+    pub join: Option<Join>,
+    /// Topic of a collector's requests.
+    pub from: Option<Spanned<String>>,
+    /// Topic of the results.
+    pub to: Option<Spanned<String>>,
+    /// Topics of the requests that follow from a collector's results.
+    #[serde(default)]
+    pub follow_ups: IndexMap<String, Spanned<String>>,
+    /// Calls at once.
+    pub concurrency: Option<Spanned<u32>>,
+}
+
+/// The inputs and needs of a join.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Join {
+    /// Topic of zone results.
+    pub zone: Spanned<String>,
+    /// Topic of DNS results.
+    pub dns: Spanned<String>,
+    /// Topic of TLS results; without it no name needs one.
+    pub tls: Option<Spanned<String>>,
+    /// Topic of RDAP results; without it no name needs one.
+    pub rdap_dn: Option<Spanned<String>>,
+    /// Topic of the results of addresses.
+    pub addresses: Option<Spanned<String>>,
+    /// The collectors that each address needs.
+    #[serde(default)]
+    pub address_collectors: Vec<Spanned<String>>,
+    /// How long after its last part an incomplete name is given up.
+    pub patience: Option<Span>,
+    /// How long after a complete record its parts are kept for revisions.
+    pub grace: Option<Span>,
+}

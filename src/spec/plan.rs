@@ -1,0 +1,91 @@
+//! A checked plan: what runs, on which topics, in which formats. Everything in it is known to fit.
+
+use crate::codec::{Format, PartKind};
+use crate::collect::catalogue::{Described, FollowUp};
+use crate::units::Span;
+
+/// A dataflow that can be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the flow.
+    pub name: String,
+    /// The collectors, in the order of the file.
+    pub collects: Vec<CollectNode>,
+    /// The join, if the flow has one.
+    pub join: Option<JoinNode>,
+    /// All topics, inputs of nodes first, in the order they are met. The last is that of the dead letters.
+    pub topics: Vec<TopicPlan>,
+    /// Topic for what cannot be read.
+    pub dead_letters: String,
+}
+
+/// A topic and what it carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Its name.
+    pub name: String,
+    /// The kind of its records: the topic of the seed that carries them; `None` for dead letters.
+    pub record: Option<&'static str>,
+    /// Its format.
+    pub format: Format,
+}
+
+/// A collector on its topics.
+#[derive(Clone, Debug)]
+pub struct CollectNode {
+    /// Name of the node.
+    pub name: String,
+    /// The collector.
+    pub collector: &'static Described,
+    /// Topic of the requests.
+    pub from: String,
+    /// Topic of the results.
+    pub to: String,
+    /// Topics of the requests that follow.
+    pub follow_ups: Vec<(FollowUp, String)>,
+    /// Calls at once, if the file says.
+    pub concurrency: Option<u32>,
+}
+
+/// A join of results.
+#[derive(Clone, Debug)]
+pub struct JoinNode {
+    /// Name of the node.
+    pub name: String,
+    /// Topics of the parts.
+    pub from: Vec<(PartKind, String)>,
+    /// Topic of the joined records.
+    pub to: String,
+    /// The collectors that each address needs.
+    pub address_collectors: Vec<String>,
+    /// How long to wait, if the file says.
+    pub patience: Option<Span>,
+    /// How long to keep a complete name, if the file says.
+    pub grace: Option<Span>,
+}
+
+impl Plan {
+    /// The topics that the flow reads: requests, then results.
+    pub fn inputs(&self) -> Vec<&str> {
+        let mut inputs: Vec<&str> = Vec::new();
+        let requests = self.collects.iter().map(|node| node.from.as_str());
+        let results = self.join.iter().flat_map(|join| join.from.iter().map(|(_, topic)| topic.as_str()));
+        for topic in requests.chain(results) {
+            if !inputs.contains(&topic) {
+                inputs.push(topic);
+            }
+        }
+        inputs
+    }
+
+    /// The topic called `name`.
+    pub fn topic(&self, name: &str) -> Option<&TopicPlan> {
+        self.topics.iter().find(|topic| topic.name == name)
+    }
+
+    /// The topic that takes the first requests: that of the zone collector, or the first.
+    pub fn entry(&self) -> Option<&str> {
+        let zone = self.collects.iter().find(|node| node.collector.name == "zone");
+        zone.or(self.collects.first()).map(|node| node.from.as_str())
+    }
+}
