@@ -62,9 +62,9 @@ impl Tracker {
         self.open.first().copied().unwrap_or_else(|| self.ahead())
     }
 
-    /// The number of open offsets.
-    pub fn open(&self) -> usize {
-        self.open.len()
+    /// The offset that is expected next.
+    pub fn next(&self) -> i64 {
+        self.next
     }
 
     /// The finished ranges above `low`, as text of at most `limit` characters. What does not fit is left out.

@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use timely::WorkerConfig;
@@ -17,6 +17,8 @@ pub type OnPanic = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Workers {
     guards: WorkerGuards<()>,
     abandon: Arc<AtomicBool>,
+    count: usize,
+    ended: Arc<(Mutex<usize>, Condvar)>,
 }
 
 impl Workers {
@@ -27,9 +29,12 @@ impl Workers {
     {
         let abandon = Arc::new(AtomicBool::new(false));
         let abandoned = abandon.clone();
-        let mut config = timely::Config::process(count.max(1));
+        let (count, ended) = (count.max(1), Arc::new((Mutex::new(0), Condvar::new())));
+        let ends = ended.clone();
+        let mut config = timely::Config::process(count);
         config.worker = WorkerConfig::default();
         let guards = timely::execute(config, move |worker| {
+            let _ends = Ends(ends.clone());
             let ran = catch_unwind(AssertUnwindSafe(|| {
                 build(worker);
                 while worker.has_dataflows() {
@@ -45,7 +50,7 @@ impl Workers {
                 on_panic(message(panic.as_ref()));
             }
         })?;
-        Ok(Self { guards, abandon })
+        Ok(Self { guards, abandon, count, ended })
     }
 
     /// Lets go of all dataflows at the next step of each worker; calls under way are aborted.
@@ -56,12 +61,29 @@ impl Workers {
         }
     }
 
-    /// Waits until all workers have ended.
-    pub fn join(self) {
-        for result in self.guards.join() {
-            // A panic has been reported by `on_panic` on its own thread.
-            drop(result);
+    /// Waits until all workers have ended. A panic has been reported on its own thread.
+    pub fn wait(&self) {
+        let (ended, changed) = &*self.ended;
+        let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+        while *ended < self.count {
+            ended = changed.wait(ended).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Waits until all workers have ended, and lets go of their threads.
+    pub fn join(self) {
+        self.wait();
+        drop(self.guards.join());
+    }
+}
+
+/// Counts a worker as ended when it is dropped, also by an unwind.
+struct Ends(Arc<(Mutex<usize>, Condvar)>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.1.notify_all();
     }
 }
 

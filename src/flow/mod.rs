@@ -1,1 +1,27 @@
-//! (to be written)
+//! A flow: the one place where transports, codecs, collectors, the join and timely are named together.
+//!
+//! A checked plan becomes the same dataflow on every worker (`worker.rs`); partitions are brought to the workers
+//! (`assign.rs`), requests become calls (`requests.rs`, `node.rs`), results are joined (`join/`), and everything leaves
+//! through one end that decides when to cut (`deliver.rs`). Start with `run.rs`.
+
+mod assign;
+mod dead_letter;
+mod deliver;
+mod follow_up;
+pub mod headers;
+mod join;
+mod node;
+mod parts;
+mod requests;
+mod run;
+mod settings;
+mod shared;
+mod worker;
+
+pub use dead_letter::KEY_CODES;
+pub use follow_up::{LeadsTo, Next};
+pub use parts::Collectors;
+pub use run::{Flow, FlowParts, topics};
+pub use settings::{
+    EngineConfig, FlowSettings, JoinConfig, JoinRules, ShutdownConfig, StateConfig, TopicsConfig,
+};

@@ -117,8 +117,8 @@ impl<P> Entry<P> {
         self.dns.as_ref().map_or(&[], |dns| &dns.addresses)
     }
 
-    /// Takes in a result.
-    pub fn arrive(&mut self, arrival: Arrival<P>, policy: &Policy) -> Step {
+    /// Takes in a result. Of two payloads of one part, the one that is not kept is given back.
+    pub fn arrive(&mut self, arrival: Arrival<P>, policy: &Policy) -> (Step, Option<P>) {
         if self.run.is_none() {
             self.run = arrival.run;
         }
@@ -130,28 +130,31 @@ impl<P> Entry<P> {
             attempt: arrival.attempt,
             payload: arrival.payload,
         };
-        match self.position(&slot.part) {
+        let displaced = match self.position(&slot.part) {
             Ok(index) => {
                 let (old, new) = (fitness(&self.slots[index]), fitness(&slot));
                 if new == old {
-                    return Step::Ignored(Ignored::Repeated);
+                    return (Step::Ignored(Ignored::Repeated), Some(slot.payload));
                 }
                 if new < old {
-                    return Step::Ignored(Ignored::Worse);
+                    return (Step::Ignored(Ignored::Worse), Some(slot.payload));
                 }
-                self.slots[index] = slot;
+                Some(std::mem::replace(&mut self.slots[index], slot).payload)
             }
-            Err(index) => self.slots.insert(index, slot),
-        }
+            Err(index) => {
+                self.slots.insert(index, slot);
+                None
+            }
+        };
         if let Some(dns) = arrival.dns {
             self.dns = Some(dns);
         }
         let complete = self.complete(policy);
         if complete || self.revision > 0 {
-            self.emit(complete, self.latest, policy)
+            (self.emit(complete, self.latest, policy), displaced)
         } else {
             self.due = self.latest + policy.patience;
-            Step::Kept
+            (Step::Kept, displaced)
         }
     }
 

@@ -26,13 +26,13 @@ impl<P> Default for Names<P> {
 }
 
 impl<P> Names<P> {
-    /// Takes in a result of `name`; `step` sees the entry after it.
+    /// Takes in a result of `name`; `step` sees the entry after it, and the payload that was not kept.
     pub fn arrive<R>(
         &mut self,
         name: &Bytes,
         arrival: Arrival<P>,
         policy: &Policy,
-        step: impl FnOnce(&mut Entry<P>, Step) -> R,
+        step: impl FnOnce(&mut Entry<P>, Step, Option<P>) -> R,
     ) -> R {
         let runs = self.entries.entry(name.clone()).or_default();
         let found = match &arrival.run {
@@ -48,14 +48,14 @@ impl<P> Names<P> {
             runs.len() - 1
         });
         let entry = &mut runs[index];
-        let what = entry.arrive(arrival, policy);
+        let (what, displaced) = entry.arrive(arrival, policy);
         if found.is_none() {
             self.timers.insert((entry.due, name.clone()));
         } else if matches!(what, Step::Emit { .. }) {
             // The only step that may bring the due time forward.
             self.timers.insert((entry.due, name.clone()));
         }
-        step(entry, what)
+        step(entry, what, displaced)
     }
 
     /// Lets time pass to `now`; `step` sees each entry that is emitted or ends. An entry that ends is gone afterwards.

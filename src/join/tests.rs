@@ -47,7 +47,7 @@ fn play(script: impl IntoIterator<Item = Do>) -> Vec<String> {
     let mut out = vec![];
     for event in script {
         match event {
-            Arrive(arrival) => names.arrive(&name, arrival, &policy, |entry, step| note(&mut out, entry, step)),
+            Arrive(arrival) => names.arrive(&name, arrival, &policy, |entry, step, _| note(&mut out, entry, step)),
             Time(now) => names.advance(now, &policy, |_, entry, step| note(&mut out, entry, step)),
         }
     }
@@ -219,7 +219,7 @@ fn last_record(names: &mut Names<u32>, policy: &Policy, arrivals: &[Arrival<u32>
     let name = Bytes::from_static(NAME);
     let (mut last, mut emitted) = (BTreeMap::new(), 0);
     for arrival in arrivals {
-        names.arrive(&name, arrival.clone(), policy, |entry, step| {
+        names.arrive(&name, arrival.clone(), policy, |entry, step, _| {
             if matches!(step, Step::Emit { .. }) {
                 emitted += 1;
                 last = entry.slots().iter().map(|slot| (slot.part.clone(), slot.payload)).collect();
@@ -261,7 +261,7 @@ proptest! {
         let name = Bytes::from_static(NAME);
         let mut emitted = None;
         for arrival in &arrivals[..kept] {
-            before.arrive(&name, arrival.clone(), &policy, |entry, step| {
+            before.arrive(&name, arrival.clone(), &policy, |entry, step, _| {
                 if matches!(step, Step::Emit { .. }) {
                     emitted = Some(entry.slots().iter().map(|slot| (slot.part.clone(), slot.payload)).collect());
                 }

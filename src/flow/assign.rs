@@ -1,0 +1,184 @@
+//! The owner of the process's partitions: says where to start reading, brings readers to the workers, and gives partitions
+//! back. Worker = partition number modulo workers.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::deliver::DeliverMessage;
+use super::join::{JoinRows, Opening, ResultMessage, resolve};
+use super::requests::RequestMessage;
+use crate::engine::Mailbox;
+use crate::io::{IoError, Owner, Position, Reader, Start, Topic};
+use crate::telemetry::{Health, Meters};
+
+/// How long giving partitions back may take: well below the broker's patience (`max.poll.interval.ms`).
+const REVOKE_WITHIN: Duration = Duration::from_secs(20);
+
+/// The mailboxes of one worker.
+pub struct Doors {
+    /// Of its request sources.
+    pub requests: HashMap<Topic, Mailbox<RequestMessage>>,
+    /// Of its join source.
+    pub results: Option<Mailbox<ResultMessage>>,
+    /// Of the end of its paths.
+    pub deliver: Mailbox<DeliverMessage>,
+}
+
+/// The owner of a flow's partitions.
+pub struct Assignments {
+    inputs: Vec<Topic>,
+    /// Places of the join's inputs among the inputs.
+    joined: Vec<usize>,
+    rows: JoinRows,
+    doors: Vec<Doors>,
+    meters: Arc<Meters>,
+    failed: Arc<dyn Fn(IoError) + Send + Sync>,
+    generation: AtomicU64,
+    stopped: AtomicBool,
+    /// What was decided for partitions that are being assigned.
+    pending: Mutex<HashMap<u32, Pending>>,
+}
+
+struct Pending {
+    committed: Vec<Option<Position>>,
+    live_from: Vec<i64>,
+    opening: Opening,
+}
+
+impl Assignments {
+    /// The owner of `inputs`, of which those of `joined` belong to the join.
+    pub fn new(
+        inputs: Vec<Topic>,
+        joined: &[Topic],
+        rows: JoinRows,
+        doors: Vec<Doors>,
+        meters: Arc<Meters>,
+        failed: Arc<dyn Fn(IoError) + Send + Sync>,
+    ) -> Self {
+        let joined = joined.iter().filter_map(|topic| inputs.iter().position(|input| input == topic)).collect();
+        Self {
+            inputs,
+            joined,
+            rows,
+            doors,
+            meters,
+            failed,
+            generation: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            pending: Mutex::default(),
+        }
+    }
+
+    /// The mailboxes of the workers.
+    pub fn doors(&self) -> &[Doors] {
+        &self.doors
+    }
+
+    /// The workers have ended: nothing is to be given back any more.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    fn door(&self, partition: u32) -> &Doors {
+        &self.doors[partition as usize % self.doors.len()]
+    }
+
+    /// Where the join's inputs of a partition start, and with which names.
+    fn resume(&self, partition: u32, committed: &[Option<Position>]) -> Result<(Vec<Start>, Pending), IoError> {
+        let topics: Vec<Topic> = self.joined.iter().map(|&index| self.inputs[index]).collect();
+        let rows = topics.iter().map(|&topic| self.rows.position(topic, partition));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let of_join = || self.joined.iter().map(|&index| committed[index].as_ref());
+        let group: Vec<Option<i64>> = of_join().map(|position| position.map(|position| position.offset)).collect();
+        let resumption = resolve(&rows, &group);
+        let names = match resumption.keep_rows {
+            true => self.rows.load(partition)?,
+            false => {
+                self.rows.clear(partition, &topics)?;
+                Vec::new()
+            }
+        };
+        if !names.is_empty() {
+            tracing::info!(partition, names = names.len(), "open names restored");
+        }
+        let clock = of_join().flatten().filter_map(|position| position.metadata.parse().ok()).max();
+        let offset = |start: &Start| match start {
+            Start::Earliest => 0,
+            Start::At(offset) => *offset,
+        };
+        let starts = resumption.starts.iter().map(offset).collect();
+        let opening = Opening { names, clock: clock.unwrap_or(0), starts };
+        let pending = Pending { committed: committed.to_vec(), live_from: resumption.live_from, opening };
+        Ok((resumption.starts, pending))
+    }
+}
+
+impl Owner for Assignments {
+    fn assign(&self, partition: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError> {
+        let (of_join, pending) = self.resume(partition, &committed)?;
+        let at = |position: &Option<Position>| {
+            position.as_ref().map_or(Start::Earliest, |position| Start::At(position.offset))
+        };
+        let mut starts: Vec<Start> = committed.iter().map(at).collect();
+        for (&index, start) in self.joined.iter().zip(of_join) {
+            starts[index] = start;
+        }
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, pending);
+        Ok(starts)
+    }
+
+    fn open(&self, partition: u32, readers: Vec<(Topic, Box<dyn Reader>)>) {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
+        let Some(Pending { committed, live_from, opening }) = pending else { return };
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        let door = self.door(partition);
+        let mut of_join = Vec::new();
+        for (index, ((topic, reader), committed)) in readers.into_iter().zip(committed).enumerate() {
+            if self.joined.contains(&index) {
+                of_join.push((topic, reader));
+            } else if let Some(requests) = door.requests.get(&topic) {
+                requests.post(RequestMessage::Open { partition, reader, committed, generation });
+            }
+        }
+        if let Some(results) = &door.results {
+            results.post(ResultMessage::Open { partition, readers: of_join, live_from, opening });
+        }
+        self.meters.set_health(Health::Running);
+    }
+
+    fn revoke(&self, partitions: &[u32]) {
+        if self.stopped.load(Ordering::Acquire) || partitions.is_empty() {
+            return;
+        }
+        let (done, finished) = sync_channel(self.doors.len());
+        for door in &self.doors {
+            for &partition in partitions {
+                door.requests.values().for_each(|requests| requests.post(RequestMessage::Close(partition)));
+                if let Some(results) = &door.results {
+                    results.post(ResultMessage::Close(partition));
+                }
+            }
+            door.deliver.post(DeliverMessage::Release(partitions.to_vec(), done.clone()));
+        }
+        let deadline = Instant::now() + REVOKE_WITHIN;
+        for _ in &self.doors {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if finished.recv_timeout(left).is_err() {
+                tracing::warn!(?partitions, "partitions were given up before everything of them was committed");
+                break;
+            }
+        }
+        for &input in &self.inputs {
+            for &partition in partitions {
+                self.meters.forget_partition(self.rows.topics().name(input), partition);
+            }
+        }
+    }
+
+    fn failed(&self, error: IoError) {
+        (self.failed)(error);
+    }
+}

@@ -1,0 +1,318 @@
+//! The end of every path on a worker: hands outputs to the outbox, marks requests as finished, and decides when to cut.
+//!
+//! A cut covers everything that was handed out before it: outputs, the positions of the requests they came from, and
+//! what the join says of its own inputs and rows. The join's share travels in-band (`Out::Cut`), so that it is exactly
+//! the state behind the outputs before it.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::scheduling::Activator;
+
+use super::dead_letter::DeadLetters;
+use super::join::JoinCut;
+use super::node::Work;
+use super::requests::Request;
+use super::shared::Shared;
+use crate::clock::SharedClock;
+use crate::engine::{Bell, Epoch, Lost, Mailbox};
+use crate::io::{Cut, IoError, Outbox, OutboxEvents, Outgoing, Position, Rejected};
+use crate::telemetry::Meters;
+
+/// What arrives at the end of a path.
+#[derive(Clone)]
+pub enum Out {
+    /// A node has finished a request.
+    Finished {
+        /// The index of the node.
+        node: usize,
+        /// The request.
+        request: Request,
+        /// Its outputs.
+        outputs: Result<Vec<Outgoing>, Lost>,
+    },
+    /// The join has a record.
+    Joined(Outgoing),
+    /// The join's share of a cut, behind everything it covers.
+    Cut(Rc<std::cell::Cell<Option<JoinCut>>>),
+}
+
+/// What the end of the paths is told from outside.
+pub enum DeliverMessage {
+    /// Partitions go away: answer when everything of them that is done is committed.
+    Release(Vec<u32>, SyncSender<()>),
+    /// Do not wait for what is under way: cut, and answer when that is committed.
+    GiveUp(SyncSender<()>),
+    /// The transport refused a record.
+    Rejected(Rejected),
+}
+
+/// Tells the worker what its outbox does.
+pub struct Events {
+    /// Wakes the operator.
+    pub bell: Bell,
+    /// Where refused records go.
+    pub mailbox: Mailbox<DeliverMessage>,
+    /// Called when nothing can be written any more.
+    pub failed: Arc<dyn Fn(IoError) + Send + Sync>,
+}
+
+impl OutboxEvents for Events {
+    fn progressed(&self) {
+        self.bell.ring();
+    }
+
+    fn rejected(&self, rejected: Rejected) {
+        self.mailbox.post(DeliverMessage::Rejected(rejected));
+    }
+
+    fn failed(&self, error: IoError) {
+        (self.failed)(error);
+        self.bell.ring();
+    }
+}
+
+/// The state of the operator.
+pub struct Deliver {
+    /// The way out.
+    pub outbox: Outbox,
+    /// What the operators of the worker share.
+    pub shared: Rc<Shared>,
+    /// The nodes, for calls that were lost.
+    pub nodes: Vec<Arc<dyn Work>>,
+    /// Messages from outside.
+    pub mailbox: Mailbox<DeliverMessage>,
+    /// What is shown.
+    pub meters: Arc<Meters>,
+    /// For refused records.
+    pub dead_letters: DeadLetters,
+    /// The time.
+    pub clock: SharedClock,
+    /// Time between two cuts under load.
+    pub interval: Duration,
+    /// Whether the flow has a join, whose share belongs to every cut.
+    pub joins: bool,
+    /// Bytes after which a cut does not wait for its time.
+    pub enough: usize,
+}
+
+/// How far things are.
+struct Progressing {
+    waiting: VecDeque<Out>,
+    batch: Vec<Outgoing>,
+    /// Bytes handed out since the last cut.
+    bytes: usize,
+    /// Something happened since the last cut.
+    moved: bool,
+    last_cut: Instant,
+    /// The join's share of a cut that could not be made yet.
+    join_share: Option<JoinCut>,
+    /// Partitions that go away with the next cut, and who waits for it.
+    releasing: Vec<(Vec<u32>, SyncSender<()>)>,
+    /// Who waits for the cut that is on its way.
+    released: Vec<(Vec<u32>, SyncSender<()>)>,
+    giving_up: Vec<SyncSender<()>>,
+    given_up: Vec<SyncSender<()>>,
+    cutting: bool,
+}
+
+/// Adds the operator. It keeps the dataflow alive until everything that arrived is committed.
+pub fn deliver(
+    input: StreamVec<'_, Epoch, Out>,
+    make: impl FnOnce(Bell) -> Result<Deliver, IoError>,
+) -> Result<(), IoError> {
+    let scope = input.scope();
+    let mut builder = OperatorBuilder::new("deliver".to_owned(), scope);
+    let info = builder.operator_info();
+    let bell = Bell::new(scope.worker().sync_activator_for(info.address.to_vec()));
+    let activator = scope.activator_for(info.address.clone());
+    let deliver = make(bell.clone())?;
+    let mut input = builder.new_input(input, Pipeline);
+    builder.build_reschedule(move |_capabilities| {
+        let mut deliver = Some(deliver);
+        let mut state = Progressing {
+            waiting: VecDeque::new(),
+            batch: Vec::new(),
+            bytes: 0,
+            moved: false,
+            last_cut: Instant::now(),
+            join_share: None,
+            releasing: Vec::new(),
+            released: Vec::new(),
+            giving_up: Vec::new(),
+            given_up: Vec::new(),
+            cutting: false,
+        };
+        move |frontiers| {
+            bell.silence();
+            input.for_each(|_, batch| state.waiting.extend(batch.drain(..)));
+            let drained = frontiers[0].is_empty();
+            let Some(running) = deliver.as_mut() else { return false };
+            let done = running.step(&mut state, drained, &activator);
+            if done {
+                // Waits for the outbox's thread, which has nothing left to do.
+                deliver = None;
+            }
+            !done
+        }
+    });
+    Ok(())
+}
+
+impl Deliver {
+    /// Does what can be done now; true when everything is committed and nothing more can come.
+    fn step(&mut self, state: &mut Progressing, drained: bool, activator: &Activator) -> bool {
+        while let Some(message) = self.mailbox.take() {
+            match message {
+                DeliverMessage::Release(partitions, done) => state.releasing.push((partitions, done)),
+                DeliverMessage::GiveUp(done) => state.giving_up.push(done),
+                DeliverMessage::Rejected(rejected) => {
+                    state.batch.push(self.dead_letters.rejected(rejected));
+                    state.moved = true;
+                }
+            }
+        }
+        if state.cutting && !self.outbox.cutting() {
+            state.cutting = false;
+            self.committed(state);
+        }
+        while self.outbox.open()
+            && let Some(out) = state.waiting.pop_front()
+        {
+            self.take(state, out);
+        }
+        self.send(state);
+        let open = self.outbox.open() && state.waiting.is_empty();
+        if open && !self.shared.outbox_open.replace(open) {
+            self.shared.wake_sources();
+        } else {
+            self.shared.outbox_open.set(open);
+        }
+        self.cut_when_due(state, drained, activator);
+        drained && state.waiting.is_empty() && !state.cutting && !state.moved && state.join_share.is_none()
+    }
+
+    fn take(&mut self, state: &mut Progressing, out: Out) {
+        match out {
+            Out::Joined(record) => {
+                state.moved = true;
+                state.batch.push(record);
+            }
+            Out::Cut(share) => {
+                state.join_share = share.take().or(state.join_share.take());
+            }
+            Out::Finished { node, request, outputs } => {
+                let place = request.job.place;
+                let mut requests = self.shared.requests.borrow_mut();
+                let Some(progress) = requests
+                    .get_mut(&(place.topic, place.partition))
+                    .filter(|progress| progress.generation == request.generation)
+                else {
+                    // The partition was given away meanwhile: its new owner makes the call again.
+                    return;
+                };
+                let outputs = outputs.unwrap_or_else(|Lost| self.nodes[node].lost(&request.job));
+                state.batch.extend(outputs);
+                progress.finish(node, place.offset);
+                self.shared.changed.borrow_mut().insert((place.topic, place.partition));
+                state.moved = true;
+            }
+        }
+    }
+
+    fn send(&mut self, state: &mut Progressing) {
+        if state.batch.is_empty() {
+            return;
+        }
+        state.bytes += state.batch.iter().map(|record| record.record.bytes()).sum::<usize>();
+        if self.outbox.send(std::mem::take(&mut state.batch)).is_err() {
+            // The outbox has told its failure; the process is ending.
+            state.moved = false;
+        }
+    }
+
+    fn cut_when_due(&mut self, state: &mut Progressing, drained: bool, activator: &Activator) {
+        if !self.shared.changed.borrow().is_empty() || self.shared.join_moved.get() {
+            state.moved = true;
+        }
+        let asked = !state.releasing.is_empty() || !state.giving_up.is_empty();
+        if state.cutting || !(state.moved || asked || state.join_share.is_some()) {
+            return;
+        }
+        if let Some(share) = state.join_share.take() {
+            self.cut(state, Some(share));
+            return;
+        }
+        let elapsed = state.last_cut.elapsed();
+        let due = drained
+            || asked
+            || elapsed >= self.interval
+            || state.bytes >= self.enough
+            || (self.shared.idle() && state.waiting.is_empty());
+        if !due {
+            activator.activate_after(self.interval.saturating_sub(elapsed));
+            return;
+        }
+        // A join whose source has ended has sent its last share; nothing of it can move any more.
+        if self.joins && !self.shared.join_ended.get() {
+            if !self.shared.cut_wanted.replace(true)
+                && let Some(source) = &*self.shared.join_source.borrow()
+            {
+                source.activate();
+            }
+        } else {
+            self.cut(state, None);
+        }
+    }
+
+    fn cut(&mut self, state: &mut Progressing, share: Option<JoinCut>) {
+        let JoinCut { mut positions, state: rows } = share.unwrap_or_default();
+        positions.extend(self.request_positions());
+        let empty = positions.is_empty() && rows.is_none() && state.bytes == 0;
+        state.moved = false;
+        state.bytes = 0;
+        state.last_cut = Instant::now();
+        state.released.append(&mut state.releasing);
+        state.given_up.append(&mut state.giving_up);
+        if empty {
+            self.committed(state);
+        } else if self.outbox.cut(Cut { positions, state: rows }).is_ok() {
+            state.cutting = true;
+        }
+    }
+
+    fn request_positions(&self) -> Vec<Position> {
+        let now = self.clock.now();
+        let requests = self.shared.requests.borrow();
+        let changed = std::mem::take(&mut *self.shared.changed.borrow_mut());
+        changed
+            .into_iter()
+            .filter_map(|(topic, partition)| {
+                let progress = requests.get(&(topic, partition))?;
+                let next = progress.lanes.iter().map(|(_, _, tracker)| tracker.next()).max().unwrap_or(0);
+                progress.meter.moved(progress.low(), next, now);
+                Some(progress.position(topic, partition))
+            })
+            .collect()
+    }
+
+    /// The last cut is committed: who waited for it is told.
+    fn committed(&mut self, state: &mut Progressing) {
+        self.meters.cuts.fetch_add(1, Ordering::Relaxed);
+        for (partitions, done) in state.released.drain(..) {
+            self.shared.requests.borrow_mut().retain(|(_, partition), _| !partitions.contains(partition));
+            // Nobody may wait any more.
+            let _ = done.try_send(());
+        }
+        for done in state.given_up.drain(..) {
+            let _ = done.try_send(());
+        }
+    }
+}

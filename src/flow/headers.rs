@@ -1,0 +1,25 @@
+//! The headers that this program gives records. Foreign consumers may ignore them, foreign producers need not set them.
+
+/// The run a record belongs to: given by the first request, handed on by everything that follows from it.
+pub const RUN: &str = "domainflow-run";
+
+/// Which emission of a joined record it is, from 1.
+pub const REVISION: &str = "domainflow-revision";
+
+/// `true`, or what is missing from a joined record.
+pub const COMPLETE: &str = "domainflow-complete";
+
+/// Where a dead letter comes from, and why it is one.
+pub const DEAD_TOPIC: &str = "domainflow-dead-topic";
+/// See [`DEAD_TOPIC`].
+pub const DEAD_PARTITION: &str = "domainflow-dead-partition";
+/// See [`DEAD_TOPIC`].
+pub const DEAD_OFFSET: &str = "domainflow-dead-offset";
+/// See [`DEAD_TOPIC`].
+pub const DEAD_TIME: &str = "domainflow-dead-time";
+/// See [`DEAD_TOPIC`]: the node that could not read it.
+pub const DEAD_STAGE: &str = "domainflow-dead-stage";
+/// See [`DEAD_TOPIC`]: a stable code.
+pub const DEAD_CODE: &str = "domainflow-dead-code";
+/// See [`DEAD_TOPIC`]: a message for people.
+pub const DEAD_MESSAGE: &str = "domainflow-dead-message";

@@ -1,0 +1,391 @@
+//! The source of the join on one worker: the result topics of each partition, read together in the order of their times.
+//!
+//! A partition that comes in after a restart is first read muted, up to where the group was; then it goes live. A value
+//! whose schema is not known yet holds its partition until it is.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::rows::Opening;
+use crate::clock::{Millis, SharedClock};
+use crate::codec::{DecodeError, Part, PartReader, Reading};
+use crate::engine::align::{self, Head, Next};
+use crate::engine::{Bell, Feed, Mailbox, Pull};
+use crate::flow::shared::Shared;
+use crate::io::{Fetched, IoError, Polled, Reader, Topic};
+use crate::telemetry::{Meters, PartitionMeter};
+
+/// Records that are taken from one partition before the next has its turn.
+const TURN: usize = 128;
+/// Records that enter at once.
+const BATCH: usize = 512;
+/// Deadlines are looked at this often at most while nothing arrives.
+const TICK: Millis = 500;
+
+/// What the source is told from outside.
+pub enum ResultMessage {
+    /// A partition is assigned.
+    Open {
+        /// The partition.
+        partition: u32,
+        /// A reader for each input, in their order.
+        readers: Vec<(Topic, Box<dyn Reader>)>,
+        /// The offset of each input before which everything was emitted.
+        live_from: Vec<i64>,
+        /// The names that were open.
+        opening: Opening,
+    },
+    /// A partition goes away.
+    Close(u32),
+    /// Nothing more will ever arrive: all deadlines are due.
+    EndOfTime,
+    /// Nothing more is to be read.
+    Stop,
+}
+
+/// What enters the join.
+#[derive(Clone)]
+pub enum JoinItem {
+    /// A partition with the names that were open.
+    Open(u32, Rc<std::cell::Cell<Option<Opening>>>),
+    /// A result.
+    Part {
+        /// The partition.
+        partition: u32,
+        /// The index of its input.
+        input: usize,
+        /// The record.
+        fetched: Fetched,
+        /// What was read of it.
+        part: Result<Part, DecodeError>,
+    },
+    /// The partition has caught up with its group: what it emits from now on is new.
+    Live(u32),
+    /// The time of the stream.
+    Time(u32, Millis),
+    /// The partition goes away.
+    Close(u32),
+    /// A cut.
+    Cut,
+}
+
+/// The feed of the join.
+pub struct ResultFeed {
+    /// Its number among the sources of the worker.
+    source: usize,
+    setup: FeedSetup,
+    /// Messages from outside.
+    mailbox: Mailbox<ResultMessage>,
+    /// Wakes the source from other threads.
+    bell: Bell,
+    /// What the operators of the worker share.
+    shared: Rc<Shared>,
+    failed: Rc<dyn Fn(IoError)>,
+    /// The partitions, by number.
+    partitions: BTreeMap<u32, Aligned>,
+    /// The partition that has the next turn.
+    turn: u32,
+    end: End,
+}
+
+/// What the feeds of all workers share.
+#[derive(Clone)]
+pub struct FeedSetup {
+    /// The readers of values, one for each input.
+    pub parts: Vec<PartReader>,
+    /// The names of the inputs.
+    pub names: Vec<String>,
+    /// Learns schemas.
+    pub tokio: Handle,
+    /// The time.
+    pub clock: SharedClock,
+    /// What is shown.
+    pub meters: Arc<Meters>,
+}
+
+/// How far the end of a feed is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Not asked for.
+    None,
+    /// Nothing more will arrive.
+    OfTime,
+    /// Nothing more is to be read.
+    Stopped,
+}
+
+/// The inputs of one partition.
+struct Aligned {
+    inputs: Vec<Input>,
+    muted: bool,
+    /// The last time that was told to the join.
+    told: Millis,
+}
+
+struct Input {
+    reader: Box<dyn Reader>,
+    live_from: i64,
+    next: i64,
+    front: Front,
+    meter: Arc<PartitionMeter>,
+}
+
+enum Front {
+    Ready(Box<(Fetched, Result<Part, DecodeError>)>),
+    /// Its schema is being learned; the flag says when it is.
+    Learning(Box<Fetched>, Arc<AtomicBool>),
+    Empty { last: Option<Millis>, since: Millis },
+    End,
+}
+
+impl Input {
+    /// Whether a muted input has come to where its group was. Control records leave gaps, so the end counts as well.
+    fn caught_up(&self) -> bool {
+        self.next >= self.live_from
+            || match &self.front {
+                Front::Ready(ready) => ready.0.offset >= self.live_from,
+                Front::Learning(fetched, _) => fetched.offset >= self.live_from,
+                Front::Empty { .. } => false,
+                Front::End => true,
+            }
+    }
+
+    fn head(&self, muted: bool) -> Head {
+        if muted && self.caught_up() {
+            // It waits for its siblings.
+            return Head::End;
+        }
+        match &self.front {
+            Front::Ready(ready) => Head::At(ready.0.record.time),
+            Front::Learning(fetched, _) => Head::At(fetched.record.time),
+            Front::Empty { last, since } => Head::Empty { last: *last, since: *since },
+            Front::End => Head::End,
+        }
+    }
+}
+
+/// What became of a partition's turn.
+enum Turn {
+    /// It may have more at once.
+    More,
+    /// It has nothing; it is to be looked at again at this time, if nothing wakes it before.
+    Until(Millis),
+}
+
+impl ResultFeed {
+    /// A feed without partitions, which is source number `source` of its worker. `failed` is called when a partition
+    /// cannot be read.
+    pub fn new(
+        source: usize,
+        setup: FeedSetup,
+        mailbox: Mailbox<ResultMessage>,
+        bell: Bell,
+        shared: Rc<Shared>,
+        failed: Rc<dyn Fn(IoError)>,
+    ) -> Self {
+        let partitions = BTreeMap::new();
+        Self { source, setup, mailbox, bell, shared, failed, partitions, turn: 0, end: End::None }
+    }
+
+    fn handle(&mut self, message: ResultMessage, batch: &mut Vec<JoinItem>) {
+        match message {
+            ResultMessage::Open { partition, readers, live_from, opening } => {
+                let now = self.setup.clock.now();
+                let inputs = readers.into_iter().zip(live_from).zip(&opening.starts).zip(&self.setup.names);
+                let inputs = inputs.map(|((((_, mut reader), live_from), start), name)| {
+                    let bell = self.bell.clone();
+                    reader.wake_by(Box::new(move || bell.ring()));
+                    let front = Front::Empty { last: None, since: now };
+                    let meter = self.setup.meters.partition(name, partition);
+                    Input { reader, live_from, next: *start, front, meter }
+                });
+                let inputs = inputs.collect();
+                self.partitions.insert(partition, Aligned { inputs, muted: true, told: Millis::MIN });
+                batch.push(JoinItem::Open(partition, Rc::new(std::cell::Cell::new(Some(opening)))));
+            }
+            ResultMessage::Close(partition) => {
+                if self.partitions.remove(&partition).is_some() {
+                    batch.push(JoinItem::Close(partition));
+                    self.shared.join_moved.set(true);
+                }
+            }
+            ResultMessage::EndOfTime if self.end == End::None => self.end = End::OfTime,
+            ResultMessage::EndOfTime => {}
+            ResultMessage::Stop => self.end = End::Stopped,
+        }
+    }
+
+    /// Fills the fronts of a partition's inputs that are empty.
+    fn fill(&mut self, partition: u32) {
+        let Some(aligned) = self.partitions.get_mut(&partition) else { return };
+        let now = self.setup.clock.now();
+        for (input, parts) in aligned.inputs.iter_mut().zip(&self.setup.parts) {
+            let fetched = match std::mem::replace(&mut input.front, Front::End) {
+                ready @ Front::Ready(_) => {
+                    input.front = ready;
+                    continue;
+                }
+                Front::Learning(fetched, learned) if learned.load(Ordering::Acquire) => {
+                    Ok(Polled::Record(*fetched))
+                }
+                learning @ Front::Learning(..) => {
+                    input.front = learning;
+                    continue;
+                }
+                waiting @ (Front::Empty { .. } | Front::End) => {
+                    input.front = waiting;
+                    input.reader.poll()
+                }
+            };
+            match fetched {
+                Ok(Polled::Record(fetched)) => {
+                    input.front = read(parts, fetched, &self.setup.tokio, &self.bell);
+                }
+                Ok(Polled::End) => input.front = Front::End,
+                Ok(Polled::Empty) => {
+                    if matches!(input.front, Front::End) {
+                        input.front = Front::Empty { last: Some(now), since: now };
+                    }
+                }
+                Err(error) => (self.failed)(error),
+            }
+            if let Some(end) = input.reader.end() {
+                input.meter.end.store(end, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Takes a turn of one partition.
+    fn take(&mut self, partition: u32, batch: &mut Vec<JoinItem>) -> Turn {
+        for _ in 0..TURN {
+            self.fill(partition);
+            let now = self.setup.clock.now();
+            let Some(aligned) = self.partitions.get_mut(&partition) else { break };
+            if aligned.muted && aligned.inputs.iter().all(Input::caught_up) {
+                aligned.muted = false;
+                batch.push(JoinItem::Live(partition));
+            }
+            let heads: Vec<Head> = aligned.inputs.iter().map(|input| input.head(aligned.muted)).collect();
+            let index = match align::next(&heads, now) {
+                Next::Take(index) => index,
+                next => {
+                    self.tell_time(partition, batch);
+                    return Turn::Until(if let Next::Wait(until) = next { until } else { Millis::MAX });
+                }
+            };
+            let input = &mut aligned.inputs[index];
+            let (fetched, part) = match std::mem::replace(&mut input.front, Front::End) {
+                Front::Ready(ready) => *ready,
+                learning => {
+                    // Nothing of the partition may overtake it.
+                    input.front = learning;
+                    return Turn::Until(Millis::MAX);
+                }
+            };
+            input.front = Front::Empty { last: Some(fetched.record.time), since: now };
+            input.next = fetched.offset + 1;
+            input.meter.moved(input.next, input.next, now);
+            batch.push(JoinItem::Part { partition, input: index, fetched, part });
+        }
+        self.tell_time(partition, batch);
+        Turn::More
+    }
+
+    /// Tells the join the time of the stream, if something may be due.
+    fn tell_time(&mut self, partition: u32, batch: &mut Vec<JoinItem>) {
+        let now = self.setup.clock.now();
+        let Some(aligned) = self.partitions.get_mut(&partition).filter(|aligned| !aligned.muted) else { return };
+        let heads: Vec<Head> = aligned.inputs.iter().map(|input| input.head(false)).collect();
+        let caught_up = align::next(&heads, now) == Next::CaughtUp;
+        let time = match self.end {
+            End::OfTime if caught_up => Millis::MAX,
+            _ => align::stream_time(&heads, now),
+        };
+        let due = self.shared.next_due.get().is_some_and(|due| due <= time);
+        if time > aligned.told && due {
+            aligned.told = time;
+            batch.push(JoinItem::Time(partition, time));
+        }
+    }
+}
+
+impl Feed for ResultFeed {
+    type Item = JoinItem;
+
+    fn pull(&mut self, batch: &mut Vec<JoinItem>) -> Pull {
+        while let Some(message) = self.mailbox.take() {
+            self.handle(message, batch);
+        }
+        if self.end == End::Stopped {
+            self.partitions.clear();
+            self.shared.set_busy(self.source, false);
+            self.shared.join_ended.set(true);
+            batch.push(JoinItem::Cut);
+            return Pull::Done;
+        }
+        if !self.shared.outbox_open.get() {
+            if self.shared.cut_wanted.take() {
+                batch.push(JoinItem::Cut);
+            }
+            return Pull::Idle(None);
+        }
+        let (mut until, mut more) = (Millis::MAX, false);
+        let turns = self.partitions.range(self.turn..).chain(self.partitions.range(..self.turn));
+        let turns: Vec<u32> = turns.map(|(partition, _)| *partition).collect();
+        for partition in turns {
+            match self.take(partition, batch) {
+                Turn::More => more = true,
+                Turn::Until(time) => until = until.min(time),
+            }
+            self.turn = partition + 1;
+            if batch.len() >= BATCH {
+                more = true;
+                break;
+            }
+        }
+        if !batch.is_empty() {
+            self.shared.join_moved.set(true);
+        }
+        self.shared.set_busy(self.source, more);
+        if self.shared.cut_wanted.take() {
+            batch.push(JoinItem::Cut);
+        }
+        if more {
+            return Pull::More;
+        }
+        let now = self.setup.clock.now();
+        let due = self.shared.next_due.get().map_or(Millis::MAX, |due| due.clamp(now + 10, now + TICK));
+        match until.min(due) {
+            Millis::MAX => Pull::Idle(None),
+            until => Pull::Idle(Some(Duration::from_millis((until - now).max(1) as u64))),
+        }
+    }
+}
+
+/// Reads a value; one whose schema is not known is learned in the background.
+fn read(parts: &PartReader, fetched: Fetched, tokio: &Handle, bell: &Bell) -> Front {
+    let part = match fetched.record.value.as_ref().filter(|value| !value.is_empty()) {
+        None => Err(DecodeError::Missing),
+        Some(value) => match parts.read(value) {
+            Ok(Reading::Part(part)) => Ok(part),
+            Err(error) => Err(error),
+            Ok(Reading::Learn(id)) => {
+                let (parts, bell) = (parts.clone(), bell.clone());
+                let learned = Arc::new(AtomicBool::new(false));
+                let done = learned.clone();
+                tokio.spawn(async move {
+                    parts.learn(id).await;
+                    done.store(true, Ordering::Release);
+                    bell.ring();
+                });
+                return Front::Learning(Box::new(fetched), learned);
+            }
+        },
+    };
+    Front::Ready(Box::new((fetched, part)))
+}

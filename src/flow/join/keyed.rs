@@ -1,0 +1,416 @@
+//! The keyed state of the join on one worker: takes in what the source reads, emits joined records, and gives its share
+//! of each cut. The rules are in `crate::join`, the rows in `rows.rs`.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::operator::Operator as _;
+
+use super::feed::JoinItem;
+use super::rows::{Changes, JoinRows, Opening, Payload, in_memory};
+use super::JoinCut;
+use crate::clock::{Millis, SharedClock};
+use crate::codec::{DecodeError, JoinedParts, Part, PartKind, Splicer};
+use crate::engine::Epoch;
+use crate::flow::dead_letter::{DeadLetters, Place};
+use crate::flow::deliver::Out;
+use crate::flow::headers::{COMPLETE, REVISION, RUN};
+use crate::flow::shared::Shared;
+use crate::io::{Fetched, Headers, IoError, Outgoing, Position, RawRecord, Topic};
+use crate::join::{Arrival, DnsFacts, End, Entry, Ignored, Names, PartId, Policy, Step};
+use crate::model::{Subject, SubjectError};
+use crate::state::{Batch, StateError};
+use crate::telemetry::Meters;
+
+/// Longest text of the header that tells what is missing.
+const MISSING: usize = 1000;
+
+/// What the join of a worker needs.
+#[derive(Clone)]
+pub struct JoinSetup {
+    /// Name of the node.
+    pub name: String,
+    /// The rules.
+    pub policy: Policy,
+    /// The inputs: what they carry, and their topics.
+    pub inputs: Vec<(PartKind, Topic)>,
+    /// Topic of the joined records.
+    pub to: Topic,
+    /// Makes joined records.
+    pub splicer: Splicer,
+    /// The rows.
+    pub rows: JoinRows,
+    /// Time between two writes of open names.
+    pub flush_interval: Duration,
+    /// Payloads in memory beyond which they are let go of.
+    pub memory: usize,
+    /// Where unreadable results go.
+    pub dead_letters: DeadLetters,
+    /// What is shown.
+    pub meters: Arc<Meters>,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+/// Adds the join behind its source.
+pub fn joined<'scope>(
+    input: StreamVec<'scope, Epoch, JoinItem>,
+    setup: JoinSetup,
+    shared: Rc<Shared>,
+    failed: Rc<dyn Fn(IoError)>,
+) -> StreamVec<'scope, Epoch, Out> {
+    input.unary(Pipeline, "join", move |_capability, _info| {
+        let mut join =
+            Join { setup, shared, partitions: BTreeMap::new(), bytes: 0, flushed: Instant::now(), out: Vec::new() };
+        move |input, output| {
+            input.for_each_stamp(|capability, batches| {
+                for batch in batches {
+                    for item in batch.drain(..) {
+                        if let Err(error) = join.step(item) {
+                            failed(error.into());
+                        }
+                    }
+                }
+                output.session(&capability).give_iterator(join.out.drain(..));
+            });
+            join.show();
+        }
+    })
+}
+
+struct Join {
+    setup: JoinSetup,
+    shared: Rc<Shared>,
+    partitions: BTreeMap<u32, OnePartition>,
+    /// Bytes of payloads in memory.
+    bytes: usize,
+    flushed: Instant,
+    out: Vec<Out>,
+}
+
+/// The join of one partition.
+struct OnePartition {
+    names: Names<Payload>,
+    changes: Changes,
+    /// The offset after the last result taken in, for each input.
+    next: Vec<i64>,
+    /// Positions differ from those of the last cut, and from those of the rows.
+    moved: bool,
+    unwritten: bool,
+    /// What is emitted now was emitted before the restart.
+    muted: bool,
+    clock: Millis,
+    /// The partition goes away with the next cut.
+    closing: bool,
+}
+
+impl Join {
+    fn step(&mut self, item: JoinItem) -> Result<(), StateError> {
+        match item {
+            JoinItem::Open(partition, opening) => self.open(partition, opening.take().unwrap_or_default()),
+            JoinItem::Part { partition, input, fetched, part } => self.take(partition, input, fetched, part)?,
+            JoinItem::Live(partition) => {
+                let clock = self.partitions.get(&partition).map_or(Millis::MIN, |of| of.clock);
+                self.advance(partition, clock)?;
+                if let Some(of) = self.partitions.get_mut(&partition) {
+                    of.muted = false;
+                }
+            }
+            JoinItem::Time(partition, time) => self.advance(partition, time)?,
+            JoinItem::Close(partition) => {
+                if let Some(of) = self.partitions.get_mut(&partition) {
+                    of.closing = true;
+                }
+            }
+            JoinItem::Cut => {
+                let share = self.cut();
+                self.out.push(Out::Cut(Rc::new(Cell::new(Some(share)))));
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, partition: u32, opening: Opening) {
+        let mut names = Names::default();
+        for (name, entry) in opening.names {
+            names.restore(name, entry);
+        }
+        let of = OnePartition {
+            names,
+            changes: Changes::default(),
+            next: opening.starts,
+            moved: false,
+            unwritten: false,
+            muted: true,
+            clock: opening.clock,
+            closing: false,
+        };
+        self.partitions.insert(partition, of);
+    }
+
+    fn take(
+        &mut self,
+        partition: u32,
+        input: usize,
+        fetched: Fetched,
+        part: Result<Part, DecodeError>,
+    ) -> Result<(), StateError> {
+        let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        let Fetched { offset, record } = fetched;
+        of.next[input] = offset + 1;
+        (of.moved, of.unwritten) = (true, true);
+        let (kind, topic) = self.setup.inputs[input];
+        let place = Place { topic, partition, offset };
+        let read = subject(kind, record.key.as_ref());
+        let (name, address) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                if !of.muted {
+                    let letter = self.setup.dead_letters.key(&self.setup.name, place, record, &error);
+                    self.out.push(Out::Joined(letter));
+                }
+                return Ok(());
+            }
+        };
+        let part = match part {
+            Ok(part) => part,
+            Err(error) => {
+                if !of.muted {
+                    let letter = self.setup.dead_letters.value(&self.setup.name, place, record, &error);
+                    self.out.push(Out::Joined(letter));
+                }
+                return Ok(());
+            }
+        };
+        let arrived = part.body.len();
+        let arrival = arrival(kind, address, &record, part);
+        let muted = of.muted;
+        let (step, displaced, run) =
+            of.names.arrive(&name, arrival, &self.setup.policy, |entry, step, displaced| {
+                (step, displaced, entry.run.clone())
+            });
+        let refused = displaced.map_or(0, |payload| match payload {
+            Payload::Memory { bytes, .. } => bytes.len(),
+            Payload::Stored => 0,
+        });
+        self.bytes = (self.bytes + arrived).saturating_sub(refused);
+        match step {
+            Step::Ignored(ignored) => {
+                self.setup.meters.join.ignore(match ignored {
+                    Ignored::Repeated => "repeated",
+                    Ignored::Worse => "worse",
+                });
+                return Ok(());
+            }
+            Step::Kept => {}
+            Step::End(_) => unreachable!("only time ends an entry"),
+            Step::Emit { complete } => {
+                if let Some(entry) = of.names.get_mut(&name, run.as_ref()).filter(|_| !muted) {
+                    let record = emit(&self.setup, partition, &name, entry, complete)?;
+                    self.out.push(Out::Joined(record));
+                }
+            }
+        }
+        of.changes.change(&name, run.as_ref());
+        Ok(())
+    }
+
+    /// Lets the time of a partition pass.
+    fn advance(&mut self, partition: u32, time: Millis) -> Result<(), StateError> {
+        let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        of.clock = of.clock.max(time);
+        let (setup, muted, changes) = (&self.setup, of.muted, &mut of.changes);
+        let (out, bytes, mut result) = (&mut self.out, &mut self.bytes, Ok(()));
+        of.names.advance(time, &setup.policy, |name, entry, step| match step {
+            Step::Emit { complete } => {
+                changes.change(name, entry.run.as_ref());
+                if !muted {
+                    match emit(setup, partition, name, entry, complete) {
+                        Ok(record) => out.push(Out::Joined(record)),
+                        Err(error) => result = Err(error),
+                    }
+                }
+            }
+            Step::End(end) => {
+                changes.end(name, entry);
+                *bytes = bytes.saturating_sub(in_memory(entry));
+                let reason = match end {
+                    End::Done => return,
+                    End::NoZone => "no-zone",
+                    End::ZoneFailed => "zone-failed",
+                    End::NoDns => "no-dns",
+                };
+                if !muted {
+                    setup.meters.join.end(reason);
+                }
+            }
+            Step::Kept | Step::Ignored(_) => {}
+        });
+        (of.moved, of.unwritten) = (true, true);
+        result
+    }
+
+    /// The share of a cut: positions, and now and then rows.
+    fn cut(&mut self) -> JoinCut {
+        self.shared.join_moved.set(false);
+        let mut positions = Vec::new();
+        for (&partition, of) in self.partitions.iter_mut().filter(|(_, of)| of.moved) {
+            of.moved = false;
+            let metadata = of.clock.to_string();
+            let inputs = self.setup.inputs.iter().zip(&of.next);
+            positions.extend(inputs.map(|((_, topic), &offset)| {
+                Position { topic: *topic, partition, offset, metadata: metadata.clone() }
+            }));
+        }
+        // The last flush was written with the cut before, so its payloads may leave memory.
+        let mut over = self.bytes.saturating_sub(self.setup.memory);
+        for of in self.partitions.values_mut() {
+            let freed = of.changes.spill(&mut of.names, over);
+            over = over.saturating_sub(freed);
+            self.bytes = self.bytes.saturating_sub(freed);
+        }
+        let closing = self.partitions.values().any(|of| of.closing);
+        let due = self.flushed.elapsed() >= self.setup.flush_interval || closing || self.shared.join_ended.get();
+        let state = due.then(|| self.flush());
+        self.partitions.retain(|_, of| !of.closing);
+        JoinCut { positions, state: state.filter(|batch| !batch.is_empty()) }
+    }
+
+    fn flush(&mut self) -> Batch {
+        self.flushed = Instant::now();
+        let rows = &self.setup.rows;
+        let mut batch = rows.batch();
+        for (&partition, of) in self.partitions.iter_mut().filter(|(_, of)| of.unwritten) {
+            of.unwritten = false;
+            of.changes.flush(partition, &mut of.names, &mut batch);
+            for ((_, topic), &next) in self.setup.inputs.iter().zip(&of.next) {
+                rows.put_position(&mut batch, *topic, partition, next);
+            }
+        }
+        batch
+    }
+
+    fn show(&self) {
+        let due = self.partitions.values().filter(|of| !of.muted).filter_map(|of| of.names.next_due()).min();
+        self.shared.next_due.set(due);
+        let open: usize = self.partitions.values().map(|of| of.names.open()).sum();
+        let join = &self.setup.meters.join;
+        join.open.store(open as i64, Ordering::Relaxed);
+        join.bytes.store(self.bytes as i64, Ordering::Relaxed);
+    }
+}
+
+/// The name of a result's key, and the address on topics of addresses.
+fn subject(kind: PartKind, key: Option<&Bytes>) -> Result<(Bytes, Option<Arc<str>>), SubjectError> {
+    match kind {
+        PartKind::Ip => {
+            let subject = Subject::of_address(key)?;
+            Ok((subject.name.into(), subject.address.map(Arc::from)))
+        }
+        _ => Ok((Subject::of_name(key)?.key, None)),
+    }
+}
+
+fn arrival(kind: PartKind, address: Option<Arc<str>>, record: &RawRecord, part: Part) -> Arrival<Payload> {
+    let id = match kind {
+        PartKind::Zone => PartId::Zone,
+        PartKind::Dns => PartId::Dns,
+        PartKind::Tls => PartId::Tls,
+        PartKind::Rdap => PartId::Rdap,
+        PartKind::Ip => PartId::Ip {
+            address: address.unwrap_or_else(|| "".into()),
+            collector: part.collector.unwrap_or_default().into(),
+        },
+    };
+    let dns = part.dns.map(|(addresses, tls)| DnsFacts {
+        addresses: addresses.into_iter().map(Arc::from).collect(),
+        tls,
+    });
+    Arrival {
+        part: id,
+        run: record.headers.text(RUN).map(Arc::from),
+        status: part.status,
+        attempt: part.attempt,
+        time: record.time,
+        dns,
+        payload: Payload::Memory { bytes: part.body, stored: false },
+    }
+}
+
+/// The joined record of an entry, and its count.
+fn emit(
+    setup: &JoinSetup,
+    partition: u32,
+    name: &Bytes,
+    entry: &Entry<Payload>,
+    complete: bool,
+) -> Result<Outgoing, StateError> {
+    let counts = &setup.meters.join;
+    let counter = match (entry.revision, complete) {
+        (1, true) => &counts.complete,
+        (1, false) => &counts.partial,
+        _ => &counts.revisions,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+    let mut bodies: HashMap<&PartId, Bytes> = HashMap::with_capacity(entry.slots().len());
+    for slot in entry.slots() {
+        let body = setup.rows.payload(partition, name, entry.run.as_deref(), &slot.part, &slot.payload)?;
+        bodies.insert(&slot.part, body);
+    }
+    let body = |part: &PartId| bodies.get(part).map(|body| &body[..]);
+    let zone = entry.slot(&PartId::Zone).filter(|zone| zone.status.ok());
+    let mut addresses: BTreeMap<&str, Vec<(&str, &[u8])>> =
+        entry.addresses().iter().map(|address| (&**address, Vec::new())).collect();
+    for slot in entry.slots() {
+        if let PartId::Ip { address, collector } = &slot.part {
+            let body = bodies.get(&slot.part).map_or(&[][..], |body| &body[..]);
+            addresses.entry(address).or_default().push((collector, body));
+        }
+    }
+    let parts = JoinedParts {
+        zone: zone.and_then(|zone| body(&zone.part)),
+        dns: body(&PartId::Dns).unwrap_or_default(),
+        tls: body(&PartId::Tls),
+        rdap: body(&PartId::Rdap),
+        addresses: (!entry.addresses().is_empty()).then(|| addresses.into_iter().collect()),
+    };
+    // Every part was checked when it was read.
+    let value = setup.splicer.splice(&parts).map_err(|_| StateError::Row { family: "parts", what: "not a part" })?;
+    let mut headers = Headers::default();
+    if let Some(run) = &entry.run {
+        headers.push(RUN, run.to_string());
+    }
+    headers.push(REVISION, entry.revision.to_string());
+    headers.push(COMPLETE, missing(entry, &setup.policy, complete));
+    let record = RawRecord {
+        key: Some(name.clone()),
+        value: Some(value.into()),
+        headers,
+        time: setup.clock.now(),
+    };
+    Ok(Outgoing { topic: setup.to, partition, record })
+}
+
+/// `true`, or what is missing.
+fn missing(entry: &Entry<Payload>, policy: &Policy, complete: bool) -> String {
+    if complete {
+        return "true".to_owned();
+    }
+    let mut text = String::from("missing: ");
+    for (index, awaited) in entry.awaited(policy).enumerate() {
+        if text.len() > MISSING {
+            text.push_str(", ...");
+            break;
+        }
+        text.push_str(if index > 0 { ", " } else { "" });
+        text.push_str(&awaited.0.to_string());
+    }
+    text
+}

@@ -1,0 +1,26 @@
+//! The join as operators: results are read in the order of their times (`feed.rs`), taken into the keyed state of their
+//! partition (`keyed.rs`), emitted as spliced records, and written to rows late (`rows.rs`).
+//!
+//! The rules are those of `crate::join`; here is only what they need of the outside.
+
+mod feed;
+mod keyed;
+mod resume;
+mod rows;
+
+pub use feed::{FeedSetup, JoinItem, ResultFeed, ResultMessage};
+pub use keyed::{JoinSetup, joined};
+pub use resume::{Resumption, resolve};
+pub use rows::{JoinRows, Opening};
+
+use crate::io::Position;
+use crate::state::Batch;
+
+/// The join's share of a cut.
+#[derive(Default)]
+pub struct JoinCut {
+    /// Positions of its inputs.
+    pub positions: Vec<Position>,
+    /// Rows to be written behind the outputs.
+    pub state: Option<Batch>,
+}

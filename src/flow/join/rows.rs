@@ -1,0 +1,241 @@
+//! Open names on disk: written late and in batches, read back at a restart and when their payloads were let go of.
+//!
+//! A name that completes within the flush interval never touches the disk. Payloads that are on disk leave memory when
+//! it is short, the oldest first.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Millis;
+use crate::io::{Topic, Topics};
+use crate::join::{Entry, Names, PartId};
+use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partition_prefix};
+
+/// A payload of an open name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    /// In memory; `stored` says whether its row is written or about to be.
+    Memory {
+        /// The bytes.
+        bytes: Bytes,
+        /// Whether the row exists.
+        stored: bool,
+    },
+    /// On disk only.
+    Stored,
+}
+
+/// In the row of an entry its payloads are not: they have rows of their own.
+impl Serialize for Payload {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer).map(|()| Payload::Stored)
+    }
+}
+
+impl Payload {
+    fn in_memory(&self) -> usize {
+        match self {
+            Payload::Memory { bytes, .. } => bytes.len(),
+            Payload::Stored => 0,
+        }
+    }
+}
+
+/// The name of a row's entry; the key of the row may not show it unambiguously.
+#[derive(Serialize, Deserialize)]
+struct EntryRow {
+    name: Vec<u8>,
+    entry: Entry<Payload>,
+}
+
+/// What an assigned partition starts with.
+#[derive(Default)]
+pub struct Opening {
+    /// The open names.
+    pub names: Vec<(Bytes, Entry<Payload>)>,
+    /// The stream's time when the group was last committed.
+    pub clock: Millis,
+    /// The offset at which each input starts.
+    pub starts: Vec<i64>,
+}
+
+/// The rows of the join of one group.
+#[derive(Clone)]
+pub struct JoinRows {
+    store: Store,
+    group: String,
+    topics: Topics,
+}
+
+impl JoinRows {
+    /// The rows of `group` in `store`.
+    pub fn new(store: Store, group: &str, topics: Topics) -> Self {
+        Self { store, group: group.to_owned(), topics }
+    }
+
+    /// The table of topics.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// Up to which offset the rows of a partition contain an input.
+    pub fn position(&self, topic: Topic, partition: u32) -> Result<Option<i64>, StateError> {
+        let row = self.store.get(Family::Positions, &self.position_key(topic, partition))?;
+        Ok(row.and_then(|row| row.try_into().ok()).map(i64::from_be_bytes))
+    }
+
+    /// The open names of a partition.
+    pub fn load(&self, partition: u32) -> Result<Vec<(Bytes, Entry<Payload>)>, StateError> {
+        let (start, end) = partition_prefix(partition);
+        let mut names = Vec::new();
+        let mut broken = false;
+        self.store.scan(Family::Entries, &start, &end, |_, row| {
+            match postcard::from_bytes::<EntryRow>(row) {
+                Ok(row) => names.push((row.name.into(), row.entry)),
+                Err(_) => broken = true,
+            }
+            !broken
+        })?;
+        match broken {
+            true => Err(StateError::Row { family: "entries", what: "not an open name" }),
+            false => Ok(names),
+        }
+    }
+
+    /// Deletes all rows of a partition.
+    pub fn clear(&self, partition: u32, inputs: &[Topic]) -> Result<(), StateError> {
+        let (start, end) = partition_prefix(partition);
+        let mut batch = self.store.batch();
+        batch.delete_range(Family::Entries, &start, &end);
+        batch.delete_range(Family::Parts, &start, &end);
+        for &input in inputs {
+            batch.delete(Family::Positions, &self.position_key(input, partition));
+        }
+        self.store.write(batch)
+    }
+
+    /// An empty batch.
+    pub fn batch(&self) -> Batch {
+        self.store.batch()
+    }
+
+    /// Adds the positions that the rows contain to a batch.
+    pub fn put_position(&self, batch: &mut Batch, topic: Topic, partition: u32, offset: i64) {
+        batch.put(Family::Positions, &self.position_key(topic, partition), &offset.to_be_bytes());
+    }
+
+    /// The payload of a part, from memory or from its row.
+    pub fn payload(
+        &self,
+        partition: u32,
+        name: &[u8],
+        run: Option<&str>,
+        part: &PartId,
+        payload: &Payload,
+    ) -> Result<Bytes, StateError> {
+        match payload {
+            Payload::Memory { bytes, .. } => Ok(bytes.clone()),
+            Payload::Stored => {
+                let key = part_key(&entry_key(partition, name, run), &part.to_string());
+                let row = self.store.get(Family::Parts, &key)?;
+                row.map(Bytes::from).ok_or(StateError::Row { family: "parts", what: "missing" })
+            }
+        }
+    }
+
+    fn position_key(&self, topic: Topic, partition: u32) -> Vec<u8> {
+        let topic = self.topics.name(topic).as_bytes();
+        [b"j", self.group.as_bytes(), &[0], topic, &[0], &partition.to_be_bytes()].concat()
+    }
+}
+
+/// Which entries of a partition differ from their rows, and which rows are of entries that ended.
+#[derive(Default)]
+pub struct Changes {
+    changed: HashSet<Id>,
+    ended: HashSet<Id>,
+    /// Entries with payloads in memory that have rows, oldest first.
+    spillable: VecDeque<Id>,
+}
+
+type Id = (Bytes, Option<Arc<str>>);
+
+impl Changes {
+    /// Notes that an entry changed.
+    pub fn change(&mut self, name: &Bytes, run: Option<&Arc<str>>) {
+        self.changed.insert((name.clone(), run.cloned()));
+    }
+
+    /// Notes that an entry ended.
+    pub fn end(&mut self, name: &Bytes, entry: &Entry<Payload>) {
+        let id = (name.clone(), entry.run.clone());
+        self.changed.remove(&id);
+        let stored = |payload: &Payload| !matches!(payload, Payload::Memory { stored: false, .. });
+        if entry.slots().iter().any(|slot| stored(&slot.payload)) {
+            self.ended.insert(id);
+        }
+    }
+
+    /// Whether nothing is to be written.
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.ended.is_empty()
+    }
+
+    /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
+    pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, batch: &mut Batch) {
+        for (name, run) in self.ended.drain() {
+            let key = entry_key(partition, &name, run.as_deref());
+            batch.delete(Family::Entries, &key);
+            let (start, mut end) = (part_key(&key, ""), key);
+            end.push(1);
+            batch.delete_range(Family::Parts, &start, &end);
+        }
+        for (name, run) in self.changed.drain() {
+            let Some(entry) = names.get_mut(&name, run.as_ref()) else { continue };
+            let key = entry_key(partition, &name, run.as_deref());
+            for slot in entry.slots_mut() {
+                if let Payload::Memory { bytes, stored: stored @ false } = &mut slot.payload {
+                    batch.put(Family::Parts, &part_key(&key, &slot.part.to_string()), bytes);
+                    *stored = true;
+                }
+            }
+            let row = EntryRow { name: name.to_vec(), entry: entry.clone() };
+            // Plain values always serialize.
+            let row = postcard::to_allocvec(&row).expect("an entry serializes");
+            batch.put(Family::Entries, &key, &row);
+            self.spillable.push_back((name, run));
+        }
+    }
+
+    /// Lets go of payloads that have rows until `memory` bytes are freed; the bytes that were freed. To be called only
+    /// when the last flush is written.
+    pub fn spill(&mut self, names: &mut Names<Payload>, memory: usize) -> usize {
+        let mut freed = 0;
+        while freed < memory
+            && let Some((name, run)) = self.spillable.pop_front()
+        {
+            let Some(entry) = names.get_mut(&name, run.as_ref()) else { continue };
+            for slot in entry.slots_mut() {
+                if matches!(slot.payload, Payload::Memory { stored: true, .. }) {
+                    freed += slot.payload.in_memory();
+                    slot.payload = Payload::Stored;
+                }
+            }
+        }
+        freed
+    }
+}
+
+/// Bytes of an entry's payloads in memory.
+pub fn in_memory(entry: &Entry<Payload>) -> usize {
+    entry.slots().iter().map(|slot| slot.payload.in_memory()).sum()
+}

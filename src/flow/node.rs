@@ -1,0 +1,248 @@
+//! What a collector node does with one record: read the request, collect, write the result and what follows from it.
+//! Every record gives exactly one result, or is a dead letter; nothing here can fail.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout};
+
+use super::dead_letter::{DeadLetters, Place};
+use super::follow_up::{Excludes, LeadsTo, Next};
+use super::headers::RUN;
+use crate::clock::SharedClock;
+use crate::codec::{DecodeError, TopicCodec, Wire};
+use crate::collect::Collector;
+use crate::collect::catalogue::SubjectKind;
+use crate::io::{Headers, Outgoing, RawRecord, Topic, partition_of};
+use crate::model::{
+    DNSRequest, Outcome, RDAPDomainRequest, Status, Subject, SubjectError, Verdict,
+};
+use crate::telemetry::NodeMeter;
+
+/// One record for a node.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Where it was read.
+    pub place: Place,
+    /// The record.
+    pub record: RawRecord,
+}
+
+/// The work of a node, whatever its collector.
+pub trait Work: Send + Sync + 'static {
+    /// Does the work; the records to be written.
+    fn run(self: Arc<Self>, job: Job) -> BoxFuture<'static, Vec<Outgoing>>;
+
+    /// The records to be written when the call was lost: it panicked.
+    fn lost(&self, job: &Job) -> Vec<Outgoing>;
+}
+
+/// A topic to write to.
+#[derive(Clone)]
+pub struct To<T> {
+    /// The topic.
+    pub topic: Topic,
+    /// Its codec.
+    pub codec: TopicCodec<T>,
+}
+
+/// Where the requests go that follow; `None` where the flow has no topic for them.
+#[derive(Clone, Default)]
+pub struct FollowUps {
+    /// DNS requests.
+    pub dns: Option<To<DNSRequest>>,
+    /// RDAP requests.
+    pub rdap_dn: Option<To<RDAPDomainRequest>>,
+    /// TLS requests.
+    pub tls: Option<To<String>>,
+    /// Requests of addresses.
+    pub ip: Option<Topic>,
+}
+
+/// A collector on its topics.
+pub struct Node<C: Collector> {
+    /// The collector.
+    pub collector: C,
+    /// What its keys are.
+    pub subject: SubjectKind,
+    /// Reads its requests.
+    pub requests: TopicCodec<C::Request>,
+    /// Writes its results.
+    pub results: To<C::Record>,
+    /// Writes what follows.
+    pub follow_ups: FollowUps,
+    /// Whether it gives a run to requests that have none: it is the first of the flow.
+    pub starts_runs: bool,
+    /// Partitions of every topic.
+    pub partitions: u32,
+    /// Longest time of a call.
+    pub limit: Duration,
+    /// Where unreadable records go.
+    pub dead_letters: DeadLetters,
+    /// Counts.
+    pub meter: Arc<NodeMeter>,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+impl<C> Work for Node<C>
+where
+    C: Collector,
+    C::Request: Wire + Excludes,
+    C::Record: Wire + LeadsTo<C::Request>,
+{
+    fn run(self: Arc<Self>, job: Job) -> BoxFuture<'static, Vec<Outgoing>> {
+        async move {
+            let subject = match self.read_subject(&job.record) {
+                Ok(subject) => subject,
+                Err(error) => return vec![self.dead_letters.key(C::NAME, job.place, job.record, &error)],
+            };
+            let run = self.run_of(&job);
+            let request = match &job.record.value {
+                None => None,
+                Some(value) if value.is_empty() => None,
+                Some(value) => match self.requests.decode(value).await {
+                    Ok(request) => Some(request),
+                    Err(error) => return self.refuse(job, &subject, run.as_ref(), &error),
+                },
+            };
+            if request.as_ref().is_some_and(|request| request.excludes(C::NAME)) {
+                return Vec::new();
+            }
+            let (record, took) = self.call(&subject, request.clone()).await;
+            self.meter.finished(record.verdict().status, took);
+            self.write(&subject, run.as_ref(), &record, request.as_ref())
+        }
+        .boxed()
+    }
+
+    fn lost(&self, job: &Job) -> Vec<Outgoing> {
+        tracing::error!(node = C::NAME, "a call panicked; please report this, with the message above");
+        match self.read_subject(&job.record) {
+            Ok(subject) => {
+                let record = self.failure(&subject, Status::INTERNAL_ERROR, "the collector failed");
+                self.meter.finished(Status::INTERNAL_ERROR, Duration::ZERO);
+                self.write(&subject, self.run_of(job).as_ref(), &record, None)
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+impl<C> Node<C>
+where
+    C: Collector,
+    C::Request: Wire,
+    C::Record: Wire + LeadsTo<C::Request>,
+{
+    fn read_subject(&self, record: &RawRecord) -> Result<Subject, SubjectError> {
+        match self.subject {
+            SubjectKind::Name => Subject::of_name(record.key.as_ref()),
+            SubjectKind::Address => Subject::of_address(record.key.as_ref()),
+        }
+    }
+
+    /// The run of the record. A new one is made of the place of its first request, so that a request that is read again
+    /// after a crash gives the same run.
+    fn run_of(&self, job: &Job) -> Option<Bytes> {
+        let (_, known) = job.record.headers.0.iter().rev().find(|(name, _)| name == RUN).cloned().unzip();
+        known.or_else(|| {
+            let (time, Place { partition, offset, .. }) = (job.record.time, job.place);
+            self.starts_runs.then(|| format!("{time:x}-{partition:x}-{offset:x}").into())
+        })
+    }
+
+    async fn call(&self, subject: &Subject, request: Option<C::Request>) -> (C::Record, Duration) {
+        let started = Instant::now();
+        self.meter.started.fetch_add(1, Ordering::Relaxed);
+        let running = Running::start(&self.meter);
+        let record = match timeout(self.limit, self.collector.collect(subject, request)).await {
+            Ok(record) => record,
+            Err(_) => {
+                tracing::error!(node = C::NAME, limit = ?self.limit, "a call did not end in time");
+                self.failure(subject, Status::TIMEOUT, "the collector did not end in time")
+            }
+        };
+        drop(running);
+        (record, started.elapsed())
+    }
+
+    fn failure(&self, subject: &Subject, status: Status, error: &str) -> C::Record {
+        C::Record::without_data(Verdict::failed(status, error, self.clock.now()), subject, C::NAME)
+    }
+
+    /// The result for a request that cannot be read, and its bytes for the dead letters.
+    fn refuse(&self, job: Job, subject: &Subject, run: Option<&Bytes>, error: &DecodeError) -> Vec<Outgoing> {
+        let record = self.failure(subject, Status::INVALID_MESSAGE, &error.to_string());
+        self.meter.finished(Status::INVALID_MESSAGE, Duration::ZERO);
+        let mut out = self.write(subject, run, &record, None);
+        out.push(self.dead_letters.value(C::NAME, job.place, job.record, error));
+        out
+    }
+
+    fn write(
+        &self,
+        subject: &Subject,
+        run: Option<&Bytes>,
+        record: &C::Record,
+        request: Option<&C::Request>,
+    ) -> Vec<Outgoing> {
+        let partition = partition_of(subject.name.as_bytes(), self.partitions);
+        let mut headers = Headers::default();
+        if let Some(run) = run {
+            headers.push(RUN, run.clone());
+        }
+        let time = record.verdict().last_attempt;
+        let outgoing = |topic: Topic, key: &Bytes, value: Option<Bytes>| Outgoing {
+            topic,
+            partition,
+            record: RawRecord { key: Some(key.clone()), value, headers: headers.clone(), time },
+        };
+        let mut out = Vec::new();
+        // Our own records always encode; were one not to, the reason must not be lost.
+        let mut put = |topic: Topic, key: &Bytes, value: Result<Option<Bytes>, DecodeError>| match value {
+            Ok(value) => out.push(outgoing(topic, key, value)),
+            Err(error) => tracing::error!(node = C::NAME, %error, "a record of ours cannot be written"),
+        };
+        put(self.results.topic, &subject.key, self.results.codec.encode(record).map(Some));
+        for next in record.next(request) {
+            match (next, &self.follow_ups) {
+                (Next::Dns(request), FollowUps { dns: Some(to), .. }) => {
+                    put(to.topic, &subject.key, to.codec.encode(&request).map(Some));
+                }
+                (Next::RdapDn(request), FollowUps { rdap_dn: Some(to), .. }) => {
+                    put(to.topic, &subject.key, to.codec.encode(&request).map(Some));
+                }
+                (Next::Tls(address), FollowUps { tls: Some(to), .. }) => {
+                    put(to.topic, &subject.key, to.codec.encode(&address).map(Some));
+                }
+                (Next::Ip(address), FollowUps { ip: Some(topic), .. }) => {
+                    put(*topic, &Subject::pair(&subject.name, &address).key, Ok(None));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+}
+
+/// Counts a call as running until it is dropped, also when the call is.
+struct Running<'a>(&'a NodeMeter);
+
+impl<'a> Running<'a> {
+    fn start(meter: &'a NodeMeter) -> Self {
+        meter.running.fetch_add(1, Ordering::Relaxed);
+        Self(meter)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
