@@ -26,7 +26,7 @@ pub(super) struct Zone {
 
 /// What the answer for one candidate says.
 enum Finding {
-    Zone(Zone),
+    Zone(Box<Zone>),
     /// No zone of its own.
     Nothing,
     /// No such name.
@@ -53,7 +53,7 @@ pub(super) async fn zone_of(
             Finding::Zone(zone) => {
                 // An alias of a candidate may lead back up.
                 if best.as_ref().is_none_or(|best| best.name.zone_of(&zone.name)) {
-                    best = Some(zone);
+                    best = Some(*zone);
                 }
             }
             Finding::Nothing => {}
@@ -81,7 +81,9 @@ async fn finding(resolver: &Resolver, candidate: DomainName, asked: &Name, until
         Err(_) => Finding::Failed(AskError::Timeout),
         Ok(Err(error)) => Finding::Failed(error),
         Ok(Ok(answer)) if answer.denies(&candidate) => Finding::Absent,
-        Ok(Ok(answer)) => own_zone(&answer, asked).map_or(Finding::Nothing, Finding::Zone),
+        Ok(Ok(answer)) => {
+            own_zone(&answer, asked).map_or(Finding::Nothing, |zone| Finding::Zone(zone.into()))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Decides which replies are usable at all. Nothing here knows what a collector wants with the records.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
@@ -124,6 +125,16 @@ impl Answer {
             RData::CNAME(target) => Some(&target.0),
             _ => None,
         })
+    }
+}
+
+impl RrSet<'_> {
+    /// The addresses among the data, in numeric order, each once.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let mut found: Vec<_> = self.data.iter().filter_map(|data| data.ip_addr()).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 

@@ -29,7 +29,7 @@ pub enum AskError {
     NoServer,
     /// The address of the server may not be asked.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Forbidden(#[from] Refusal),
     /// A socket failed.
     #[error("{0}")]
     Io(io::ErrorKind),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::net::NetError;
 use hickory_resolver::system_conf::read_system_conf;
 use moka::Expiry;
@@ -109,7 +109,7 @@ impl Resolver {
             let answer = self.lookup(&host, rr_type).await?;
             let end = answer.end_of_aliases(&host);
             if let Some(set) = answer.rr_set(end, rr_type) {
-                return Ok(addresses(set.data));
+                return Ok(set.addresses());
             }
             if *end == host || answer.denied() {
                 break;
@@ -139,14 +139,6 @@ impl Resolve for Resolver {
             }
         })
     }
-}
-
-/// The addresses among record data, in numeric order, each once.
-fn addresses(data: Vec<&RData>) -> Vec<IpAddr> {
-    let mut found: Vec<_> = data.into_iter().filter_map(RData::ip_addr).collect();
-    found.sort_unstable();
-    found.dedup();
-    found
 }
 
 fn of_system() -> Result<Vec<SocketAddr>, NetError> {

@@ -263,7 +263,7 @@ async fn servers_that_the_dns_names_are_judged() {
     let exchange = Exchange::new(&DnsConfig::default(), AddressPolicy { allow_private: false });
     let resolver = question("ok.cz");
     let named = Question { recursion: false, ..resolver.clone() };
-    let refused = Err(AskError::Refused(Refusal::Loopback));
+    let refused = Err(AskError::Forbidden(Refusal::Loopback));
     assert_eq!(said(exchange.ask(server.address, &named, LONG).await), refused);
     assert!(server.asked().is_empty());
     assert!(exchange.ask(server.address, &resolver, LONG).await.is_ok());
