@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ports::{Heard, Ports};
 use super::query::{Fit, Query, truncated};
@@ -58,8 +58,7 @@ impl Exchange {
         // The server's turn first: who waits for a slow server must not hold a flight that others could use.
         let turn = async { (known.window.acquire().await, self.flights.acquire().await) };
         let _turn = timeout(limit, turn).await.map_err(|_| AskError::Busy)?;
-        let until = Instant::now() + limit;
-        timeout(limit, self.converse(server, &known, question, until)).await.unwrap_or(Err(AskError::Timeout))
+        self.converse(server, &known, question, Instant::now() + limit).await
     }
 
     /// Asks in ever plainer dress until the server understands. Ends: each round but the last takes off one piece.
@@ -79,7 +78,8 @@ impl Exchange {
                 continue;
             }
             let bytes = if truncated(&heard.bytes) {
-                tcp::ask(server, &Query::new(question, dress)?).await?
+                let query = Query::new(question, dress)?;
+                timeout_at(until, tcp::ask(server, &query)).await.unwrap_or(Err(AskError::Timeout))?
             } else {
                 heard.bytes
             };
@@ -102,11 +102,10 @@ impl Exchange {
         let mut flight = self.ports.take_off(server, query)?;
         let mut wait = until.duration_since(Instant::now()) / ((2 << self.retries) - 1);
         for _ in 0..=self.retries {
-            flight.send().await?;
-            if let Ok(heard) = timeout(wait, flight.reply()).await {
-                return Ok(heard);
+            match timeout(wait, flight.ask()).await {
+                Ok(heard) => return Ok(heard?),
+                Err(_) => wait *= 2,
             }
-            wait *= 2;
         }
         Err(AskError::Timeout)
     }

@@ -174,15 +174,11 @@ impl Wire {
 }
 
 impl Flight {
-    /// Sends the query, again if it was sent before: the same bytes from the same port, so that a late reply still fits
-    /// and a forger gains no second id to guess.
-    pub async fn send(&self) -> io::Result<()> {
-        self.port.wire.socket.send_to(self.query.bytes(), self.server).await.map(drop)
-    }
-
-    /// Waits for the reply. May be cancelled and called again.
-    pub async fn reply(&mut self) -> Heard {
-        (&mut self.reply).await.expect("the table keeps the sender for as long as the flight lasts")
+    /// Sends the query and waits for the reply. To send it again, cancel and call anew: the same bytes leave from the
+    /// same port, so that a late reply still fits and a forger gains no second id to guess.
+    pub async fn ask(&mut self) -> io::Result<Heard> {
+        self.port.wire.socket.send_to(self.query.bytes(), self.server).await?;
+        Ok((&mut self.reply).await.expect("the table keeps the sender for as long as the flight lasts"))
     }
 }
 

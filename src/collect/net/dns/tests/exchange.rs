@@ -1,30 +1,15 @@
-//! The engine against servers that do what the internet's do: silence, forgery, truncation, old software.
+//! Questions to servers that do what the internet's do: silence, forgery, truncation, old software.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use hickory_proto::op::{Message, MessageType, ResponseCode};
-use hickory_proto::rr::{RData, RecordType};
+use hickory_proto::rr::RecordType;
 
-use super::scripted::{Asked, Send, Server, absolute, record, zone};
+use super::super::scripted::{Asked, Send, Server, absolute, zone};
 use super::*;
-use crate::collect::net::{AddressPolicy, Refusal, Resolve, ResolveError};
-use crate::units::{Size, Span};
-
-/// Long enough for a loaded machine: only silence lasts so long.
-const LONG: Duration = Duration::from_secs(2);
-const SHORT: Duration = Duration::from_millis(150);
-
-fn exchange(config: &DnsConfig) -> Arc<Exchange> {
-    Arc::new(Exchange::new(config, AddressPolicy { allow_private: true }))
-}
-
-fn question(name: &str) -> Question {
-    Question { name: absolute(name), rr_type: RecordType::A, recursion: true }
-}
+use crate::collect::net::Refusal;
 
 /// What a reply says: its addresses, or its code.
 fn said(reply: Result<Message, AskError>) -> Said {
@@ -320,172 +305,4 @@ async fn a_race_goes_to_the_first_that_knows() {
         }
     }))
     .await;
-}
-
-fn resolver(servers: &[&Server], config: DnsConfig) -> Resolver {
-    let resolvers = servers.iter().map(|server| server.address).collect();
-    let config = DnsConfig { resolvers, ..config };
-    Resolver::new(exchange(&config), &config).unwrap()
-}
-
-#[tokio::test]
-async fn a_resolver_that_fails_is_passed_over() {
-    for fault in ["SERVFAIL", "REFUSED", "SILENT", "LAME"] {
-        let bad = Server::start(zone(&format!("* ! {fault}"), false)).await;
-        let good = Server::start(zone("ok.cz 60 A 192.0.2.1", false)).await;
-        let resolver = resolver(&[&bad, &good], DnsConfig::default());
-        let answer = resolver.lookup(&absolute("ok.cz"), RecordType::A).await.unwrap();
-        assert!(answer.rr_set(&absolute("ok.cz"), RecordType::A).is_some(), "{fault}");
-        assert!(!bad.asked().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn denials_are_answers() {
-    let text = "ok.cz 60 SOA ns.ok.cz. h.ok.cz. 1 2 3 4 60\na.ok.cz 60 CNAME gone.cz.";
-    let first = Server::start(zone(text, false)).await;
-    let second = Server::start(zone("", false)).await;
-    let resolver = resolver(&[&first, &second], DnsConfig::default());
-    let nodata = resolver.lookup(&absolute("ok.cz"), RecordType::A).await.unwrap();
-    assert!(!nodata.denies(&absolute("ok.cz")) && nodata.rr_set(&absolute("ok.cz"), RecordType::A).is_none());
-    assert_eq!((first.asked().len(), second.asked().len()), (1, 0));
-    // It is the other resolver's turn.
-    assert!(resolver.lookup(&absolute("nx.cz"), RecordType::A).await.unwrap().denies(&absolute("nx.cz")));
-    assert_eq!((first.asked().len(), second.asked().len()), (1, 1));
-    // NXDOMAIN for the target of an alias does not deny the alias.
-    assert!(
-        !resolver.lookup(&absolute("a.ok.cz"), RecordType::A).await.unwrap().denies(&absolute("a.ok.cz"))
-    );
-}
-
-#[tokio::test]
-async fn identical_questions_are_asked_once() {
-    let text = "ok.cz 60 SOA ns.ok.cz. h.ok.cz. 1 2 3 4 60\nwww.ok.cz 60 A 192.0.2.1\nnow.ok.cz 0 A 192.0.2.1
-        bad.ok.cz ! SERVFAIL";
-    for (name, cache, times) in [
-        ("www.ok.cz", Size::mib(1), 1),
-        ("nodata.www.ok.cz", Size::mib(1), 1),
-        ("bad.ok.cz", Size::mib(1), 1),
-        // A TTL of zero and a cache without room: one flight for all askers of the moment, and one for the next.
-        ("now.ok.cz", Size::mib(1), 2),
-        ("www.ok.cz", Size(0), 2),
-    ] {
-        let server = Server::start(zone(text, false)).await;
-        let resolver = resolver(&[&server], DnsConfig { cache, ..DnsConfig::default() });
-        let lookup = async || resolver.lookup(&absolute(name), RecordType::A).await.is_ok();
-        join_all((0..50).map(|_| lookup())).await;
-        assert_eq!(server.times(name, RecordType::A), 1, "{name} at once");
-        lookup().await;
-        resolver.lookup(&absolute(&name.to_uppercase()), RecordType::A).await.ok();
-        let later = server.times(name, RecordType::A);
-        assert_eq!(later.min(2), times, "{name} later");
-    }
-}
-
-#[tokio::test]
-async fn hosts_have_addresses_or_a_reason() {
-    let text =
-        "both.cz 60 A 192.0.2.2\nboth.cz 60 A 192.0.2.10\nboth.cz 60 A 192.0.2.2\nboth.cz 60 AAAA 2001:db8::1
-        four.cz 60 A 192.0.2.1
-        six.cz 60 AAAA 2001:db8::6\nsix.cz/A ! SERVFAIL
-        alias.cz 60 CNAME four.cz.
-        loop.cz 60 CNAME pool.cz.\npool.cz 60 CNAME loop.cz.
-        none.cz 60 TXT x
-        half.cz 60 TXT x\nhalf.cz/AAAA ! SERVFAIL
-        slow.cz ! SILENT";
-    let server = Server::start(zone(text, false)).await;
-    // An authoritative server that does not follow its own aliases, asked as a resolver.
-    let stub = Server::start(|asked| {
-        let mut reply = asked.reply();
-        match &*asked.name().to_lowercase().to_ascii() {
-            "end.cz." => reply.add_answer(record("end.cz", 60, "A", "192.0.2.9")),
-            _ => reply.add_answer(record(&asked.name().to_ascii(), 60, "CNAME", "end.cz.")),
-        };
-        vec![Send::Reply(reply)]
-    })
-    .await;
-    let full = resolver(&[&server], DnsConfig { timeout: Span(4 * SHORT), ..DnsConfig::default() });
-    let stub = resolver(&[&stub], DnsConfig::default());
-    let not_found = |host: &str| Err(ResolveError::NotFound(host.to_owned()));
-    let failed = |host: &str, why: &str| Err(ResolveError::Failed(host.to_owned(), why.to_owned()));
-    type Found = Result<&'static [&'static str], ResolveError>;
-    let cases: [(&Resolver, &str, Found); 13] = [
-        (&full, "both.cz", Ok(&["192.0.2.2", "192.0.2.10", "2001:db8::1"])),
-        (&full, "BOTH.cz.", Ok(&["192.0.2.2", "192.0.2.10", "2001:db8::1"])),
-        (&full, "four.cz", Ok(&["192.0.2.1"])),
-        (&full, "six.cz", Ok(&["2001:db8::6"])),
-        (&full, "alias.cz", Ok(&["192.0.2.1"])),
-        (&full, "192.0.2.77", Ok(&["192.0.2.77"])),
-        (&full, "nx.cz", not_found("nx.cz")),
-        (&full, "none.cz", not_found("none.cz")),
-        (&full, "loop.cz", not_found("loop.cz")),
-        (&full, "half.cz", failed("half.cz", "the server answered SERVFAIL")),
-        (&full, "slow.cz", Err(ResolveError::Timeout("slow.cz".to_owned()))),
-        (&full, "a..cz", failed("a..cz", "a label or the whole name is too long, or a label is empty")),
-        (&stub, "far.cz", Ok(&["192.0.2.9"])),
-    ];
-    join_all(cases.map(|(resolver, host, expected)| async move {
-        let found = resolver.addresses(host).await;
-        let expected =
-            expected.map(|hosts| hosts.iter().map(|host| host.parse().unwrap()).collect::<Vec<_>>());
-        assert_eq!(found, expected, "{host}");
-    }))
-    .await;
-}
-
-#[test]
-fn answers_live_as_long_as_their_records_say() {
-    let soa = |ttl, minimum: u32| record("cz", ttl, "SOA", &format!("ns.cz. h.cz. 1 2 3 4 {minimum}"));
-    let address = |ttl| record("ok.cz", ttl, "A", "192.0.2.1");
-    let alias = |ttl| record("ok.cz", ttl, "CNAME", "b.cz.");
-    for (answers, authority, seconds) in [
-        (vec![address(60), address(50)], None, 50),
-        (vec![address(999_999)], None, 3600),
-        (vec![address(u32::MAX)], None, 0),
-        (vec![address(60)], Some(soa(5, 5)), 60),
-        (vec![alias(40)], None, 40),
-        (vec![alias(40)], Some(soa(300, 20)), 20),
-        (vec![], Some(soa(300, 20)), 20),
-        (vec![], Some(soa(10, 20)), 10),
-        (vec![], Some(soa(99_999, 99_999)), 900),
-        (vec![], None, 0),
-    ] {
-        let mut reply = Message::query().into_response();
-        reply.answers = answers;
-        reply.authorities.extend(authority);
-        let shown = reply.to_string();
-        let answer = Answer::read(&question("ok.cz"), reply).unwrap();
-        assert_eq!(answer.lifetime(), Duration::from_secs(seconds), "{shown}");
-    }
-}
-
-#[test]
-fn only_own_records_of_the_internet_class_count() {
-    let mut chaos = record("ok.cz", 60, "A", "192.0.2.66");
-    chaos.dns_class = hickory_proto::rr::DNSClass::CH;
-    let mut reply = Message::query().into_response();
-    reply.answers = vec![
-        chaos,
-        record("other.cz", 60, "A", "192.0.2.67"),
-        record("OK.cz", 60, "A", "192.0.2.1"),
-        record("ok.cz", 60, "TXT", "x"),
-    ];
-    let answer = Answer::read(&question("ok.cz"), reply).unwrap();
-    let set = answer.rr_set(&absolute("ok.cz"), RecordType::A).unwrap();
-    assert_eq!(set.data.into_iter().filter_map(RData::ip_addr).count(), 1);
-    assert!(answer.rr_set(&absolute("ok.cz"), RecordType::TXT).is_none());
-}
-
-#[test]
-fn configuration_has_defaults_and_no_unknown_keys() {
-    assert_eq!(toml::from_str::<DnsConfig>("").unwrap(), DnsConfig::default());
-    let written = toml::to_string(&DnsConfig::default()).unwrap();
-    assert_eq!(toml::from_str::<DnsConfig>(&written).unwrap(), DnsConfig::default());
-    let read: DnsConfig =
-        toml::from_str("resolvers = ['192.0.2.1:53']\ntimeout = '2s'\ntypes_to_collect = ['MX']").unwrap();
-    assert_eq!(read.resolvers, ["192.0.2.1:53".parse().unwrap()]);
-    assert_eq!((read.timeout, read.types_to_collect), (Span::secs(2), vec![RrType::MX]));
-    for wrong in ["resolver = []", "types_to_collect = ['SRV']", "timeout = 5", "resolvers = ['192.0.2.1']"] {
-        assert!(toml::from_str::<DnsConfig>(wrong).is_err(), "{wrong}");
-    }
 }
