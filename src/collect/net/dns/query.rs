@@ -1,0 +1,114 @@
+//! A question, its bytes on the wire, and whether a message answers it (RFC 5452 section 9.1).
+
+use hickory_proto::op::{Message, Query as Entry};
+use hickory_proto::rr::{Name, RecordType};
+
+use super::AskError;
+
+/// What is asked of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The owner.
+    pub name: Name,
+    /// The record type.
+    pub rr_type: RecordType,
+    /// Whether the server is a configured resolver, that shall recurse; else it is one that the DNS named.
+    pub recursion: bool,
+}
+
+/// How a query is dressed; servers that cannot read one dress get a plainer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dress {
+    /// With an OPT record (RFC 6891).
+    pub edns: bool,
+    /// With letters of random case, which the reply must repeat: some bits more for a forger to guess.
+    pub mixed_case: bool,
+}
+
+/// A query as it is sent.
+#[derive(Debug)]
+pub(super) struct Query {
+    bytes: Vec<u8>,
+    /// Where the question section ends.
+    question_end: usize,
+    mixed_case: bool,
+}
+
+/// How a message answers a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It repeats the question, or is a bare failure.
+    Whole,
+    /// It repeats the question in another case than was asked.
+    OtherCase,
+}
+
+const HEADER: usize = 12;
+
+/// An OPT record (RFC 6891 section 6.1.2): the root, type 41, payload 1232 (no fragments on IPv6), version 0, DO off.
+const OPT: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
+
+impl Query {
+    pub fn new(question: &Question, dress: Dress) -> Result<Self, AskError> {
+        let mut name = question.name.clone();
+        if dress.mixed_case {
+            name.randomize_label_case();
+        }
+        let mut message = Message::query();
+        message.metadata.recursion_desired = question.recursion;
+        message.add_query(Entry::query(name, question.rr_type));
+        let mut bytes = message.to_vec().map_err(|_| AskError::Malformed)?;
+        let question_end = bytes.len();
+        if dress.edns {
+            bytes[HEADER - 1] = 1;
+            bytes.extend_from_slice(&OPT);
+        }
+        Ok(Self { bytes, question_end, mixed_case: dress.mixed_case })
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub fn id(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[0], self.bytes[1]])
+    }
+
+    pub fn set_id(&mut self, id: u16) {
+        self.bytes[..2].copy_from_slice(&id.to_be_bytes());
+    }
+
+    /// How `reply` answers this query; `None` if it does not, and the true reply is still to come.
+    pub fn fit(&self, reply: &[u8]) -> Option<Fit> {
+        let header: &[u8; HEADER] = reply.first_chunk()?;
+        let is_response = header[2] & 0xf8 == 0x80;
+        if !is_response || header[..2] != self.bytes[..2] {
+            return None;
+        }
+        let rcode = header[3] & 0x0f;
+        match [header[4], header[5]] {
+            // Old servers that cannot read a query repeat nothing of it. Data without the question is never taken.
+            [0, 0] => (rcode != 0 && rcode != 3).then_some(Fit::Whole),
+            [0, 1] => self.fit_question(reply),
+            _ => None,
+        }
+    }
+
+    fn fit_question(&self, reply: &[u8]) -> Option<Fit> {
+        let asked = &self.bytes[HEADER..self.question_end];
+        let repeated = reply.get(HEADER..self.question_end)?;
+        // Type and class are the last four octets; they have no case.
+        let (asked_name, asked_type) = asked.split_at(asked.len() - 4);
+        let (name, rr_type) = repeated.split_at(asked.len() - 4);
+        match () {
+            () if rr_type != asked_type || !name.eq_ignore_ascii_case(asked_name) => None,
+            () if self.mixed_case && name != asked_name => Some(Fit::OtherCase),
+            () => Some(Fit::Whole),
+        }
+    }
+}
+
+/// Whether a message with a whole header says that it was truncated.
+pub(super) fn truncated(reply: &[u8]) -> bool {
+    reply[2] & 0x02 != 0
+}

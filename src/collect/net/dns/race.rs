@@ -1,0 +1,44 @@
+//! One question to several servers that should all know the answer: in their order, the next one a little later or as
+//! soon as one fails, until one gives a usable answer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, sleep};
+
+use super::{Answer, AskError, Exchange, Question};
+
+/// Servers asked for one question; more addresses of one zone say nothing new.
+const MOST_RUNNERS: usize = 8;
+/// The part of the limit that a server gets before the next one is asked as well.
+const HEAD_START: u32 = 8;
+
+impl Exchange {
+    /// The first usable answer of `servers` within `limit`; else the most telling of their failures.
+    pub async fn race(
+        &self,
+        servers: &[SocketAddr],
+        question: &Question,
+        limit: Duration,
+    ) -> Result<Answer, AskError> {
+        let until = Instant::now() + limit;
+        let mut queue = servers.iter().take(MOST_RUNNERS);
+        let mut runners = FuturesUnordered::new();
+        let mut failure = AskError::NoServer;
+        loop {
+            runners.extend(queue.next().map(|&server| async move {
+                let rest = until.duration_since(Instant::now());
+                Answer::read(question, self.ask(server, question, rest).await?)
+            }));
+            tokio::select! {
+                outcome = runners.next() => match outcome {
+                    Some(Ok(answer)) => return Ok(answer),
+                    Some(Err(error)) => failure = failure.or(error),
+                    None => return Err(failure),
+                },
+                () = sleep(limit / HEAD_START), if queue.len() > 0 => {}
+            }
+        }
+    }
+}
