@@ -9,9 +9,7 @@ use super::Collector;
 use super::net::rdap::{RdapClient, RdapError, Registration};
 use super::net::whois::{WhoisClient, WhoisError};
 use crate::clock::SharedClock;
-use crate::model::{
-    DomainName, Outcome, RDAPDomainRequest, RDAPDomainResult, Status, Subject, Verdict,
-};
+use crate::model::{DomainName, Outcome, RDAPDomainRequest, RDAPDomainResult, Status, Subject, Verdict};
 
 /// Collects registrations of names.
 pub struct RdapDnCollector {

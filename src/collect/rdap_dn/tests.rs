@@ -9,7 +9,7 @@ use crate::collect::net::loopback::{Framing, Hosts, Reply, Server, client, close
 use crate::collect::net::rdap::RdapConfig;
 use crate::collect::net::whois::WhoisConfig;
 use crate::collect::net::{Limiter, NetConfig};
-use crate::model::FreeJson;
+use crate::model::{FreeJson, Timestamp};
 use crate::units::Span;
 
 const NOW: i64 = 1_700_000_000_000;
@@ -90,7 +90,9 @@ async fn r1_to_r5_and_r16_answers() {
     let at_registrar =
         |reply: Reply| vec![("/domain/ok.com", registry(related)), ("/R/Domain/OK.COM", reply)];
     let entities = r#"[{"roles":["a"],"vcardArray":["vcard",[]]},{"handle":"x"}]"#;
-    let cases: Vec<(&str, Vec<(&str, Reply)>, &str, &str)> = vec![
+    /// Its name, the answers by path, and the data and entities of the record.
+    type Case<'a> = (&'a str, Vec<(&'a str, Reply)>, &'a str, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         (
             "R1 entities with vCards",
             vec![(

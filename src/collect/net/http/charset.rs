@@ -9,18 +9,17 @@ use hyper::header::CONTENT_TYPE;
 /// How far into a page its `meta` element is looked for (HTML standard, section 13.2.3.2).
 const PRESCAN: usize = 1024;
 
-/// Decodes the body of a page.
-pub fn text(headers: &HeaderMap, body: &[u8]) -> String {
+/// Decodes the body of a page; `cut` says that it may end inside of a character.
+pub fn text(headers: &HeaderMap, body: &[u8], cut: bool) -> String {
     let declared = || header(headers).or_else(|| meta(&body[..body.len().min(PRESCAN)]));
     // A page without a declaration is UTF-8 if it can be, else what browsers take.
-    let guess = || if valid_utf8(body) { UTF_8 } else { WINDOWS_1252 };
+    let guess = || if valid_utf8(body, cut) { UTF_8 } else { WINDOWS_1252 };
     // `decode` puts a byte order mark first and removes it.
     declared().unwrap_or_else(guess).decode(body).0.into_owned()
 }
 
-/// A page that was cut may end inside of a character.
-fn valid_utf8(body: &[u8]) -> bool {
-    std::str::from_utf8(body).map_or_else(|error| error.error_len().is_none(), |_| true)
+fn valid_utf8(body: &[u8], cut: bool) -> bool {
+    std::str::from_utf8(body).map_or_else(|error| cut && error.error_len().is_none(), |_| true)
 }
 
 fn header(headers: &HeaderMap) -> Option<&'static Encoding> {
@@ -83,7 +82,11 @@ mod tests {
             ("", b"", ""),
         ] {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]);
-            assert_eq!(text(&headers, body), expected, "{content_type:?} {body:?}");
+            assert_eq!(
+                text(&headers, body, body.ends_with(b" cut \xc5")),
+                expected,
+                "{content_type:?} {body:?}"
+            );
         }
     }
 }

@@ -57,6 +57,7 @@ where
     let request = request(url, user_agent).ok_or(FetchError::BadUrl)?;
     let handshake = http1::Builder::new()
         .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_HEAD)
         .allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)

@@ -159,7 +159,7 @@ impl Page {
         if self.body.is_empty() || coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return None;
         }
-        let mut text = charset::text(&self.answer.headers, &self.body);
+        let mut text = charset::text(&self.answer.headers, &self.body, self.truncated);
         // Decoded text may be longer than its bytes.
         text.truncate(text.floor_char_boundary(max));
         Some(text)
