@@ -1,6 +1,6 @@
 //! Opens TCP connections, to addresses and to hosts: the one way out for TLS, pages and WHOIS.
 //!
-//! Every address passes the policy here, right before it is connected to, so that no name and no redirect gets around it.
+//! Every address passes the policy here, right before it is connected to: no name and no redirect gets around it.
 //! Time is bounded by the caller's deadline. Next: `policy.rs`, `tls/mod.rs`.
 
 use std::io;

@@ -1,7 +1,7 @@
 //! Lists of data that the configuration names by place: a file, a directory of files, or a URL.
 //!
-//! Each place is loaded when first asked for, by one asker while the others wait, and loaded anew after a day. A refresh
-//! that fails leaves what there was. What a list means is for its user to say: `rdap/bootstrap.rs`, `whois/servers.rs`.
+//! Each place is loaded when first asked for, by one asker while the others wait, and again after a day. A refresh that
+//! fails leaves what there was. What a list means is for its user to say: `rdap/bootstrap.rs`, `whois/servers.rs`.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,13 +1,13 @@
 //! The RDAP collector of names: the registration of a name by RDAP, and by WHOIS where RDAP does not have it.
 //!
-//! Decides which name is asked for: the zone or the name, then the registered domain above it. How it is asked for is in
-//! `net/rdap` and `net/whois`.
+//! Decides which name is asked for: the zone or the name, then the registered domain above it. How it is asked for:
+//! `net/rdap`, `net/whois`.
 
 use std::sync::Arc;
 
 use super::Collector;
 use super::net::rdap::{RdapClient, RdapError, Registration};
-use super::net::whois::{WhoisClient, WhoisError};
+use super::net::whois::{Whois, WhoisClient, WhoisError};
 use crate::clock::SharedClock;
 use crate::model::{DomainName, Outcome, RDAPDomainRequest, RDAPDomainResult, Status, Subject, Verdict};
 
@@ -92,10 +92,7 @@ impl Collector for RdapDnCollector {
     }
 }
 
-fn with_whois(
-    record: RDAPDomainResult,
-    whois: Result<super::net::whois::Whois, WhoisError>,
-) -> RDAPDomainResult {
+fn with_whois(record: RDAPDomainResult, whois: Result<Whois, WhoisError>) -> RDAPDomainResult {
     match whois {
         Ok(whois) => RDAPDomainResult {
             whois_status_code: Status::OK,

@@ -1,4 +1,4 @@
-//! Settings of the TLS collector: section `tls` for the handshake and the page behind it, `http` for the page without TLS.
+//! Settings of the TLS collector: section `tls` for the handshake and the page behind it, `http` for a page without.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! The TLS collector: a handshake with one address of a name, and the page that is behind it.
 //!
-//! The handshake decides the status; whatever becomes of the page, what TLS showed is kept. Where there is no TLS, the page
-//! is tried over plain HTTP at the same address. How it is done: `net/tls`, `net/http`.
+//! The handshake decides the status; whatever becomes of the page, what TLS showed is kept. Where there is no TLS, the
+//! page is tried over plain HTTP at the same address. How it is done: `net/tls`, `net/http`.
 
 mod config;
 #[cfg(test)]

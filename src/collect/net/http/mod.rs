@@ -1,7 +1,7 @@
 //! HTTP in two kinds: visits to pages of anybody (`fetch.rs`), and requests to services that we use (`client.rs`).
 //!
-//! A visit is one `GET` after another along the redirects, each on its own connection, over [`Dialer`] and the accept-all
-//! TLS of `tls`. A request to a service goes over a pool of kept connections with checked certificates.
+//! A visit is one `GET` after another along the redirects, each on its own connection, over [`Dialer`] and `tls`, which
+//! accepts any certificate. A request to a service goes over a pool of kept connections with checked certificates.
 //! Both are bounded in time, bytes and redirects, and both ask the address policy at every connect.
 //!
 //! ```text

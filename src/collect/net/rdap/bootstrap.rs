@@ -97,7 +97,7 @@ impl Services {
     }
 }
 
-/// The URL to use of those of a service: one of https where there is one. Ends with a slash, so that paths can be joined.
+/// The URL to use of those of a service: of https where there is one. Ends with a slash, so that paths can be joined.
 fn base(urls: &[String]) -> Option<Url> {
     let urls: Vec<Url> = urls
         .iter()

@@ -1,4 +1,4 @@
-//! RDAP (RFC 9082, RFC 9083): what registries and registrars know of a name or an address, as JSON that stays as it came.
+//! RDAP (RFC 9082, RFC 9083): what registries and registrars know of a name or an address, as JSON that stays as it is.
 //!
 //! ```text
 //! bootstrap.rs  which server is responsible (RFC 9224)     document.rs  links and entities of an answer

@@ -1,7 +1,7 @@
 //! Asks WHOIS servers along their referrals: the registry, then the registrar.
 //!
-//! The last good answer gives the fields; a server that fails on the way does not take away what came before. Every server
-//! is bounded by `whois.timeout`, the whole by twice that.
+//! The last good answer gives the fields; a server that fails on the way does not take away what came before. Each
+//! server is bounded by `whois.timeout`, the whole by twice that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,7 +172,7 @@ impl WhoisClient {
     }
 }
 
-/// WHOIS does not say its encoding: UTF-8 where it can be, also when cut inside of a character; else Latin-1, which always can.
+/// WHOIS does not say its encoding: UTF-8 where it can be, also when cut inside of a character; else Latin-1.
 fn text(bytes: Vec<u8>) -> String {
     match std::str::from_utf8(&bytes) {
         Err(error) if error.error_len().is_some() => encoding_rs::mem::decode_latin1(&bytes).into_owned(),
