@@ -9,7 +9,7 @@
 //! spec                          dataflow file -> checked plan; no I/O
 //! engine  io                    timely + Tokio, generic | raw records, Kafka and embedded
 //! codec  state  collect  join   strangers to one another, each testable alone
-//! model error clock units telemetry   values and ground
+//! model error clock units secret telemetry   values and ground
 //! ```
 //!
 //! Where to start reading: ARCHITECTURE.md walks one record through all of them.
@@ -26,6 +26,7 @@ pub mod io;
 pub mod join;
 pub mod lab;
 pub mod model;
+pub mod secret;
 pub mod spec;
 pub mod state;
 pub mod telemetry;

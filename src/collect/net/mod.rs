@@ -2,10 +2,25 @@
 //!
 //! These are the seams: tests and the lab stand behind them. No collector opens a socket past them.
 
+pub mod config;
+pub mod dial;
 pub mod dns;
+pub mod http;
+pub mod limit;
+pub mod list;
+#[cfg(test)]
+pub mod loopback;
 pub mod policy;
+pub mod rdap;
 pub mod seam;
+pub mod tls;
+pub mod whois;
 
+pub use config::NetConfig;
+pub use dial::{DialError, Dialed, Dialer};
 pub use dns::{AskError, DnsConfig, Exchange, Resolver, ResolverError};
+pub use http::client::HttpClient;
+pub use limit::{LimitError, Limiter, Pass};
+pub use list::{ListError, Lists};
 pub use policy::{AddressPolicy, Refusal};
 pub use seam::{Echo, EchoSeries, Ping, PingError, Resolve, ResolveError};

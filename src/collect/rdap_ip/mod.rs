@@ -1,1 +1,53 @@
-//! (to be written)
+//! The RDAP collector of addresses: the registration of the network that an address is in, as RDAP gives it.
+//!
+//! How servers are found and asked is shared with `rdap-dn`: `net/rdap`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::Collector;
+use super::net::rdap::RdapClient;
+use crate::clock::SharedClock;
+use crate::model::{CommonIPResult, IPData, IPRequest, Outcome, Status, Subject, Timestamp, Verdict};
+
+/// Collects registrations of addresses.
+pub struct RdapIpCollector {
+    rdap: Arc<RdapClient>,
+    clock: SharedClock,
+}
+
+impl RdapIpCollector {
+    /// A collector that asks by `rdap`.
+    pub fn new(rdap: Arc<RdapClient>, clock: SharedClock) -> Self {
+        Self { rdap, clock }
+    }
+}
+
+impl Collector for RdapIpCollector {
+    const NAME: &'static str = "rdap-ip";
+    type Request = IPRequest;
+    type Record = CommonIPResult;
+
+    async fn collect(&self, subject: &Subject, _: Option<IPRequest>) -> CommonIPResult {
+        let failed = |status: Status, error: String| {
+            let verdict = Verdict::failed(status, error, self.clock.now());
+            CommonIPResult::without_data(verdict, subject, Self::NAME)
+        };
+        let Some(Ok(address)) = subject.address.as_deref().map(str::parse::<IpAddr>) else {
+            return failed(Status::INVALID_ADDRESS, "not an IP address".to_owned());
+        };
+        match self.rdap.address(address, self.rdap.deadline()).await {
+            Ok(data) => CommonIPResult {
+                status_code: Status::OK,
+                error: None,
+                last_attempt: Timestamp(self.clock.now()),
+                collector: Self::NAME.to_owned(),
+                data: IPData::Json(data),
+            },
+            Err(error) => failed(error.status(), error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Settings of the network as a whole (section `net`): who may be connected to, whom to trust, who we say we are.
+//!
+//! Time limits belong to the collectors that wait. Next: `dial.rs`, `http/client.rs`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::AddressPolicy;
+
+/// Section `net`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetConfig {
+    /// Whether private, loopback and link-local addresses may be connected to as well; the lab needs it.
+    pub allow_private: bool,
+    /// A PEM file of further roots to trust for the HTTPS of RDAP, NERD and lists; the Mozilla roots always count.
+    pub ca_file: Option<PathBuf>,
+    /// What HTTP requests say about us. Set an address where owners of visited sites can reach you.
+    pub user_agent: String,
+    /// Requests that may be open at once to one RDAP, WHOIS or NERD server; at least 1.
+    pub per_server: usize,
+    /// Requests that may wait for one such server; further ones are refused at once.
+    pub per_server_waiting: usize,
+}
+
+impl Default for NetConfig {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            ca_file: None,
+            // The contact is a reserved name (RFC 2606) so that nobody else is written to: who runs the job sets it.
+            user_agent: concat!(
+                "domainflow/",
+                env!("CARGO_PKG_VERSION"),
+                " (+https://domainflow.example/about)"
+            )
+            .to_owned(),
+            per_server: 8,
+            per_server_waiting: 1000,
+        }
+    }
+}
+
+impl NetConfig {
+    /// Who may be connected to.
+    pub fn policy(&self) -> AddressPolicy {
+        AddressPolicy { allow_private: self.allow_private }
+    }
+}

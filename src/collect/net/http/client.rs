@@ -1,0 +1,269 @@
+//! The HTTP client for services that we use (RDAP, NERD, lists): kept connections, checked certificates, bounded answers.
+//!
+//! Every request passes the limiter, every address the policy: names in reqwest's resolver, literal addresses before each
+//! request. Redirects are followed here, not by reqwest, so that both hold for each of them. Proxies of the
+//! environment are not used: they would hide the address from the policy.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::time::{Instant, timeout_at};
+use url::{Host, Url};
+
+use crate::collect::net::dial::{DialError, Dialer};
+use crate::collect::net::{LimitError, Limiter, NetConfig};
+use crate::error::{Chain, Code, Coded, Exit};
+use crate::model::Status;
+
+/// Redirects of one request that are followed.
+const REDIRECTS: usize = 5;
+/// How long a connection without requests is kept.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Asks services over HTTP. Cheap to clone; one per process, so that connections are shared.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    dialer: Dialer,
+    limiter: Arc<Limiter>,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpClientError {
+    /// `net.ca_file` cannot be used.
+    #[error("the roots in {path:?} cannot be used: {reason}")]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The client cannot be set up, for example because `net.user_agent` is no header value.
+    #[error("the HTTP client cannot be set up")]
+    Setup(#[source] reqwest::Error),
+}
+
+impl Coded for HttpClientError {
+    fn code(&self) -> &'static Code {
+        &Code {
+            name: "net-http-client",
+            exit: Exit::Config,
+            about: "The client for RDAP, NERD and lists cannot be set up from section `net`.",
+            hint: "check `net.ca_file` (PEM certificates) and `net.user_agent` (printable ASCII)",
+        }
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub struct Reply {
+    /// Where it came from, after redirects.
+    pub url: Url,
+    /// The status.
+    pub status: StatusCode,
+    /// The whole body; cut where the status is not a success.
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The whole answer did not come in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The limiter did not let the request pass.
+    #[error("{0}")]
+    Limit(#[from] LimitError),
+    /// The server's address is not known, or refused by the policy.
+    #[error("{0}")]
+    Dial(#[from] DialError),
+    /// More bytes than are accepted.
+    #[error("the answer is longer than {0} bytes")]
+    TooLarge(usize),
+    /// A redirect that leads nowhere, or one too many.
+    #[error("redirected too often or to no web address")]
+    Redirect,
+    /// No connection, no TLS, or an answer that is not HTTP.
+    #[error("{0}")]
+    Transport(String),
+}
+
+impl HttpError {
+    /// The status of a record that needed the answer.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Timeout => Status::TIMEOUT,
+            Self::Dial(error) if error.timed_out() => Status::TIMEOUT,
+            Self::Limit(error) => error.status(),
+            Self::TooLarge(_) => Status::INVALID_RESPONSE,
+            Self::Dial(_) | Self::Redirect | Self::Transport(_) => Status::CANNOT_FETCH,
+        }
+    }
+}
+
+impl HttpClient {
+    /// A client over `dialer`'s names and policy. Reads `net.ca_file`.
+    pub fn new(config: &NetConfig, dialer: Dialer, limiter: Arc<Limiter>) -> Result<Self, HttpClientError> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(trust(config)?)
+            .dns_resolver(Names(dialer.clone()))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent(&config.user_agent)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(config.per_server)
+            .build()
+            .map_err(HttpClientError::Setup)?;
+        Ok(Self { client, dialer, limiter })
+    }
+
+    /// Gets a resource in the media type `accept`.
+    pub async fn get(
+        &self,
+        url: &Url,
+        accept: &'static str,
+        max_body: usize,
+        deadline: Instant,
+    ) -> Result<Reply, HttpError> {
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+        let mut url = url.clone();
+        for _ in 0..=REDIRECTS {
+            let request = self.client.get(url.clone()).headers(headers.clone());
+            let (reply, location) = self.send(&url, request, max_body, deadline).await?;
+            let Some(location) = location.filter(|_| reply.status.is_redirection()) else { return Ok(reply) };
+            url = url.join(&location).map_err(|_| HttpError::Redirect)?;
+        }
+        Err(HttpError::Redirect)
+    }
+
+    /// Posts `body`; a redirect is an answer like any other, so that credentials stay with the service they are for.
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        max_body: usize,
+        deadline: Instant,
+    ) -> Result<Reply, HttpError> {
+        let request = self.client.post(url.clone()).headers(headers).body(body);
+        Ok(self.send(url, request, max_body, deadline).await?.0)
+    }
+
+    /// Sends one request; the answer comes with its `Location`.
+    async fn send(
+        &self,
+        url: &Url,
+        request: reqwest::RequestBuilder,
+        max_body: usize,
+        deadline: Instant,
+    ) -> Result<(Reply, Option<String>), HttpError> {
+        let server = server(url).ok_or(HttpError::Redirect)?;
+        // The resolver is not asked for a literal address.
+        match url.host() {
+            Some(Host::Ipv4(address)) => {
+                self.dialer.policy().check(address.into()).map_err(DialError::from)?
+            }
+            Some(Host::Ipv6(address)) => {
+                self.dialer.policy().check(address.into()).map_err(DialError::from)?
+            }
+            _ => {}
+        }
+        let _pass = self.limiter.pass(&server, deadline).await?;
+        match timeout_at(deadline, receive(request, max_body)).await {
+            Ok(received) => received,
+            Err(_) => Err(HttpError::Timeout),
+        }
+    }
+}
+
+/// `host:port` of a URL of http or https.
+fn server(url: &Url) -> Option<String> {
+    let web = matches!(url.scheme(), "http" | "https");
+    Some(format!("{}:{}", url.host_str().filter(|_| web)?, url.port_or_known_default()?))
+}
+
+async fn receive(
+    request: reqwest::RequestBuilder,
+    max_body: usize,
+) -> Result<(Reply, Option<String>), HttpError> {
+    let mut response = request.send().await.map_err(transport)?;
+    let (url, status) = (response.url().clone(), response.status());
+    let location = response.headers().get(LOCATION);
+    let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if body.len() + chunk.len() > max_body {
+            // Of an error page only the status is wanted.
+            if status.is_success() {
+                return Err(HttpError::TooLarge(max_body));
+            }
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((Reply { url, status, body: body.freeze() }, location))
+}
+
+/// reqwest wraps what went wrong, also our own errors of the resolver, and its own text leaves the cause out.
+fn transport(error: reqwest::Error) -> HttpError {
+    let error = error.without_url();
+    let mut cause: &(dyn std::error::Error + 'static) = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+        match cause.downcast_ref::<DialError>() {
+            Some(DialError::Refused(refusal)) => return DialError::Refused(*refusal).into(),
+            Some(DialError::Resolve(error)) => return DialError::Resolve(error.clone()).into(),
+            _ => {}
+        }
+    }
+    HttpError::Transport(Chain(&error).to_string())
+}
+
+/// The roots to trust: Mozilla's, and those of `net.ca_file`.
+fn trust(config: &NetConfig) -> Result<rustls::ClientConfig, HttpClientError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = &config.ca_file {
+        let failed = |reason: String| HttpClientError::Roots { path: path.clone(), reason };
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
+        let before = roots.len();
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+            roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+        }
+        if roots.len() == before {
+            return Err(failed("there is no certificate in it".to_owned()));
+        }
+    }
+    Ok(rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring supports TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// reqwest's view of our names: resolved by the `Resolve` seam, without the addresses that the policy forbids.
+struct Names(Dialer);
+
+impl reqwest::dns::Resolve for Names {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let dialer = self.0.clone();
+        Box::pin(async move {
+            let addresses = dialer.addresses(name.as_str()).await?;
+            // Port 0 stands for the port of the URL.
+            let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(addresses) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

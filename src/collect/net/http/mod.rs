@@ -1,0 +1,23 @@
+//! HTTP in two kinds: visits to pages of anybody (`fetch.rs`), and requests to services that we use (`client.rs`).
+//!
+//! A visit is one `GET` after another along the redirects, each on its own connection, over [`Dialer`] and `tls`, which
+//! accepts any certificate. A request to a service goes over a pool of kept connections with checked certificates.
+//! Both are bounded in time, bytes and redirects, and both ask the address policy at every connect.
+//!
+//! ```text
+//! fetch.rs     the loop along the redirects          redirect.rs  where a redirect leads, and whether it is followed
+//! exchange.rs  one request, one answer (hyper)       charset.rs   the bytes of a page as text
+//! ```
+//!
+//! [`Dialer`]: super::Dialer
+
+mod charset;
+pub mod client;
+mod exchange;
+mod fetch;
+mod redirect;
+
+pub use fetch::{Answer, Connection, FetchError, FetchLimits, Fetcher, Page, Start, Timings, Visit};
+
+#[cfg(test)]
+mod tests;

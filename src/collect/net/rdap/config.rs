@@ -1,0 +1,34 @@
+//! Settings of RDAP (section `rdap`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Size, Span};
+
+/// Section `rdap`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RdapConfig {
+    /// Where the responsible servers are listed (RFC 9224): files, directories of `.json` files, or URLs, mixed freely.
+    pub bootstrap: Vec<String>,
+    /// How long one request may take; a whole look-up with its links and entities takes at most three times that.
+    pub timeout: Span,
+    /// Bytes of an answer that are accepted; a longer one counts as an invalid response.
+    pub max_body: Size,
+    /// Servers that are asked one after another along `related` links, after the responsible one.
+    pub max_related: usize,
+    /// Entities of an answer that are fetched from their own links, where the answer has only a stub.
+    pub max_entities: usize,
+}
+
+impl Default for RdapConfig {
+    fn default() -> Self {
+        let iana = |file: &str| format!("https://data.iana.org/rdap/{file}.json");
+        Self {
+            bootstrap: ["dns", "ipv4", "ipv6"].map(iana).to_vec(),
+            timeout: Span::secs(5),
+            max_body: Size::mib(1),
+            max_related: 3,
+            max_entities: 8,
+        }
+    }
+}
