@@ -10,6 +10,7 @@ pub mod limit;
 pub mod list;
 #[cfg(test)]
 pub mod loopback;
+pub mod ping;
 pub mod policy;
 pub mod rdap;
 pub mod seam;
@@ -22,5 +23,6 @@ pub use dns::{AskError, DnsConfig, Exchange, Resolver, ResolverError};
 pub use http::client::HttpClient;
 pub use limit::{LimitError, Limiter, Pass};
 pub use list::{ListError, Lists};
+pub use ping::{IcmpPing, PingUnavailable};
 pub use policy::{AddressPolicy, Refusal};
 pub use seam::{Echo, EchoSeries, Ping, PingError, Resolve, ResolveError};
