@@ -17,8 +17,13 @@ pub type OnPanic = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Workers {
     guards: WorkerGuards<()>,
     abandon: Arc<AtomicBool>,
-    count: usize,
-    ended: Arc<(Mutex<usize>, Condvar)>,
+    ending: Ending,
+}
+
+/// Tells when all workers have ended. Clones share it.
+#[derive(Clone)]
+pub struct Ending {
+    running: Arc<(Mutex<usize>, Condvar)>,
 }
 
 impl Workers {
@@ -29,8 +34,9 @@ impl Workers {
     {
         let abandon = Arc::new(AtomicBool::new(false));
         let abandoned = abandon.clone();
-        let (count, ended) = (count.max(1), Arc::new((Mutex::new(0), Condvar::new())));
-        let ends = ended.clone();
+        let count = count.max(1);
+        let ending = Ending { running: Arc::new((Mutex::new(count), Condvar::new())) };
+        let ends = ending.clone();
         let mut config = timely::Config::process(count);
         config.worker = WorkerConfig::default();
         let guards = timely::execute(config, move |worker| {
@@ -50,7 +56,7 @@ impl Workers {
                 on_panic(message(panic.as_ref()));
             }
         })?;
-        Ok(Self { guards, abandon, count, ended })
+        Ok(Self { guards, abandon, ending })
     }
 
     /// Lets go of all dataflows at the next step of each worker; calls under way are aborted.
@@ -61,29 +67,38 @@ impl Workers {
         }
     }
 
-    /// Waits until all workers have ended. A panic has been reported on its own thread.
-    pub fn wait(&self) {
-        let (ended, changed) = &*self.ended;
-        let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
-        while *ended < self.count {
-            ended = changed.wait(ended).unwrap_or_else(PoisonError::into_inner);
-        }
+    /// Tells when all workers have ended.
+    pub fn ending(&self) -> Ending {
+        self.ending.clone()
     }
 
     /// Waits until all workers have ended, and lets go of their threads.
     pub fn join(self) {
-        self.wait();
+        self.ending.wait();
+        // A panic has been reported by `on_panic` on its own thread.
         drop(self.guards.join());
     }
 }
 
+impl Ending {
+    /// Blocks until all workers have ended.
+    pub fn wait(&self) {
+        let (running, changed) = &*self.running;
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        while *running > 0 {
+            running = changed.wait(running).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
 /// Counts a worker as ended when it is dropped, also by an unwind.
-struct Ends(Arc<(Mutex<usize>, Condvar)>);
+struct Ends(Ending);
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.1.notify_all();
+        let (running, changed) = &*self.0.running;
+        *running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        changed.notify_all();
     }
 }
 

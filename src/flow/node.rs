@@ -66,7 +66,7 @@ pub struct FollowUps {
 /// A collector on its topics.
 pub struct Node<C: Collector> {
     /// The collector.
-    pub collector: C,
+    pub collector: Arc<C>,
     /// What its keys are.
     pub subject: SubjectKind,
     /// Reads its requests.

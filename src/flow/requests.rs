@@ -26,6 +26,7 @@ pub struct Request {
     /// A bit for each node that has work to do for it.
     pub work: u64,
     /// Its share of the credit, held until all its nodes are done.
+    #[expect(dead_code, reason = "held for its drop")]
     pub permit: Permit,
 }
 

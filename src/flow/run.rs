@@ -206,9 +206,8 @@ impl Flow {
                 results.post(ResultMessage::Stop);
             }
         }
-        let workers = Arc::new(workers);
-        let waiting = workers.clone();
-        let mut ended = tokio::task::spawn_blocking(move || waiting.wait());
+        let ending = workers.ending();
+        let mut ended = tokio::task::spawn_blocking(move || ending.wait());
         let failed = failure.get().is_some();
         if failed || timeout(deadline, &mut ended).await.is_err() {
             if !failed {

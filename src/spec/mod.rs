@@ -16,7 +16,7 @@ mod document;
 mod graph;
 mod plan;
 
-pub use diagnose::{SPEC_CODES, SpecError};
+pub use diagnose::{SPEC_CODES, SpecError, nearest};
 pub use graph::{Drawing, draw};
 pub use plan::{CollectNode, JoinNode, Plan, TopicPlan};
 

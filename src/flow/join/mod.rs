@@ -8,9 +8,9 @@ mod keyed;
 mod resume;
 mod rows;
 
-pub use feed::{FeedSetup, JoinItem, ResultFeed, ResultMessage};
+pub use feed::{FeedSetup, ResultFeed, ResultMessage};
 pub use keyed::{JoinSetup, joined};
-pub use resume::{Resumption, resolve};
+pub use resume::resolve;
 pub use rows::{JoinRows, Opening};
 
 use crate::io::Position;

@@ -185,11 +185,6 @@ impl Changes {
         }
     }
 
-    /// Whether nothing is to be written.
-    pub fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.ended.is_empty()
-    }
-
     /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
     pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, batch: &mut Batch) {
         for (name, run) in self.ended.drain() {

@@ -31,6 +31,9 @@ struct Partition {
     readers: Mutex<Vec<Arc<Wake>>>,
 }
 
+/// Bytes of records that one look for old ones reads.
+const TRIMMED: usize = 4 << 20;
+
 /// A record as its row holds it.
 #[derive(Serialize, Deserialize)]
 struct Row<'a> {
@@ -124,6 +127,32 @@ impl Log {
         batch.delete_range(Family::Log, &row_key(name, partition, 0), &row_key(name, partition, offset));
         batch.put(Family::Positions, &end_key(name, partition), &self.end(topic, partition).to_be_bytes());
         Ok(self.0.store.write(batch)?)
+    }
+
+    /// Deletes the records at the start of a partition that are older than `horizon`, up to where `group` is if it reads
+    /// the topic. Looks at a bounded number of records: the rest has its turn the next time.
+    pub fn trim_before(&self, group: &str, topic: Topic, partition: u32, horizon: Millis) -> Result<(), IoError> {
+        let read = self.position(group, topic, partition)?.map(|position| position.offset);
+        let records = self.read(topic, partition, 0, TRIMMED)?;
+        let old = records.iter().take_while(|fetched| fetched.record.time < horizon);
+        match old.last().map(|fetched| (fetched.offset + 1).min(read.unwrap_or(i64::MAX))) {
+            Some(offset) if offset > 0 => self.trim(topic, partition, offset),
+            _ => Ok(()),
+        }
+    }
+
+    /// The records of all partitions of `topics` that `group` has not finished. While nobody appends from outside, 0
+    /// means that nothing is under way: outputs and the positions they come from are one write.
+    pub fn lag(&self, group: &str, topics: &[Topic]) -> Result<i64, IoError> {
+        let _no_writer = self.0.append.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lag = 0;
+        for &topic in topics {
+            for partition in 0..self.0.topics.partitions() {
+                let read = self.position(group, topic, partition)?.map_or(0, |position| position.offset);
+                lag += self.end(topic, partition) - read;
+            }
+        }
+        Ok(lag)
     }
 
     /// Has `wake` called whenever a record is appended to the partition, until it is dropped by the caller.
