@@ -102,6 +102,8 @@ impl Ports {
         let slots = if server.is_ipv4() { &self.v4 } else { &self.v6 };
         let mut slot = slots[rand::random_range(0..PORTS)].lock().expect("opening a socket does not panic");
         if let Some(port) = &*slot
+            // The reader ends with its runtime; an embedding program may start another one.
+            && !port.reader.is_finished()
             && port.used.fetch_add(1, Ordering::Relaxed) < QUERIES_PER_PORT
         {
             return Ok(port.clone());

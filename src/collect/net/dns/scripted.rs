@@ -189,7 +189,7 @@ async fn converse(mut stream: TcpStream, from: SocketAddr, desk: &Desk) -> std::
 }
 
 /// A name, with or without its final dot.
-pub(crate) fn absolute(name: &str) -> Name {
+pub(crate) fn absolute(name: impl AsRef<str>) -> Name {
     let mut name = Name::from_ascii(name).unwrap();
     name.set_fqdn(true);
     name

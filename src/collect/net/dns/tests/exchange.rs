@@ -36,6 +36,9 @@ fn without_question(mut message: Message) -> Message {
     message
 }
 
+/// Long, so that in random case it is never by chance in lower case.
+const NAME: &str = "a.name.with.many.letters.in.it.ok.cz";
+
 type Behaviour = fn(&Asked) -> Vec<Send>;
 type Said = Result<String, AskError>;
 
@@ -62,7 +65,7 @@ async fn one_question_to_one_server() {
             "another name",
             |a| {
                 let mut other = a.address("6.6.6.6");
-                other.queries[0].name = absolute("evil.cz");
+                other.queries[0].name = absolute(NAME.replace("ok.cz", "no.cz"));
                 after(a, [Send::Reply(other)])
             },
             truth(),
@@ -187,8 +190,7 @@ async fn one_question_to_one_server() {
         let limit = if expected == Err(AskError::Timeout) { SHORT } else { LONG };
         let mut sent = 0;
         for count in queries {
-            // Long, so that a name in random case is never by chance in lower case.
-            let question = question("a.name.with.many.letters.in.it.ok.cz");
+            let question = question(NAME);
             let reply = exchange.ask(server.address, &question, limit).await;
             assert_eq!(said(reply), expected, "{case}");
             sent += count;
@@ -305,4 +307,20 @@ async fn a_race_goes_to_the_first_that_knows() {
         }
     }))
     .await;
+}
+
+#[test]
+fn an_engine_outlives_its_runtime() {
+    let exchange = exchange(&DnsConfig::default());
+    // So many that every socket of the first runtime would be met again.
+    for _ in 0..2 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = Server::start(|asked| after(asked, [])).await;
+            for _ in 0..100 {
+                let reply = exchange.ask(server.address, &question("ok.cz"), LONG).await;
+                assert_eq!(said(reply).as_deref(), Ok("192.0.2.1"));
+            }
+        });
+    }
 }

@@ -62,7 +62,7 @@ async fn identical_questions_are_asked_once() {
         join_all((0..50).map(|_| lookup())).await;
         assert_eq!(server.times(name, RecordType::A), 1, "{name} at once");
         lookup().await;
-        resolver.lookup(&absolute(&name.to_uppercase()), RecordType::A).await.ok();
+        resolver.lookup(&absolute(name.to_uppercase()), RecordType::A).await.ok();
         let later = server.times(name, RecordType::A);
         assert_eq!(later.min(2), times, "{name} later");
     }
