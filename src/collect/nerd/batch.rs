@@ -97,12 +97,16 @@ async fn gather(mut questions: mpsc::Receiver<Question>, asker: Arc<Asker>) {
         }
         // The semaphore is never closed.
         let Ok(request) = requests.clone().acquire_owned().await else { break };
+        // Whoever asked may have gone in the meantime.
+        batch.retain(|question| !question.answer.is_closed());
+        if batch.is_empty() {
+            continue;
+        }
         let asker = asker.clone();
         tokio::spawn(async move {
             let addresses: Vec<Ipv4Addr> = batch.iter().map(|question| question.address).collect();
             let reputations = asker.ask_or_halve(&addresses).await;
             for (question, reputation) in batch.into_iter().zip(reputations) {
-                // Whoever asked may have gone.
                 let _ = question.answer.send(reputation);
             }
             drop(request);

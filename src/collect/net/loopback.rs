@@ -84,6 +84,8 @@ pub enum Reply {
     Write(Vec<u8>),
     /// Writes these bytes and then nothing more, without closing.
     Hang(Vec<u8>),
+    /// Breaks off. It is a reset if part of the request is not read yet.
+    Reset,
 }
 
 /// An answer with a status, header lines (each ended by CRLF) and a body with its length.
@@ -180,6 +182,7 @@ where
     let (bytes, hang) = match reply {
         Reply::Write(bytes) => (bytes, false),
         Reply::Hang(bytes) => (bytes, true),
+        Reply::Reset => return,
     };
     // The other side may have had enough of it.
     let _ = stream.write_all(&bytes).await;

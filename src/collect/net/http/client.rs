@@ -1,7 +1,7 @@
-//! The HTTP client for services that we use (RDAP, NERD, lists): kept connections, checked certificates, bounded answers.
+//! The HTTP client for services that we use (RDAP, NERD, lists): kept connections, checked certificates, bounds.
 //!
-//! Every request passes the limiter, every address the policy: names in reqwest's resolver, literal addresses before each
-//! request. Redirects are followed here, not by reqwest, so that both hold for each of them. Proxies of the
+//! Every request passes the limiter, every address the policy: names in reqwest's resolver, literal addresses before
+//! each request. Redirects are followed here, not by reqwest, so that both hold for each of them. Proxies of the
 //! environment are not used: they would hide the address from the policy.
 
 use std::net::SocketAddr;

@@ -55,15 +55,16 @@ impl Bootstrap {
         .await
     }
 
-    /// The longest match in any registry. None only if all registries are known.
+    /// The longest match in any registry, in the earlier one of two alike. None only if all registries are known.
     async fn best(
         &self,
         deadline: Instant,
         find: impl Fn(&Services) -> Option<(usize, &Url)>,
     ) -> Result<Option<Url>, ListError> {
         let (known, missing) = self.0.all(deadline).await;
-        let found =
-            known.iter().flat_map(|lists| lists.iter()).filter_map(find).max_by_key(|(length, _)| *length);
+        // Of equals, `max_by_key` takes the last: backwards, that is the first.
+        let backwards = known.iter().rev().flat_map(|lists| lists.iter().rev());
+        let found = backwards.filter_map(find).max_by_key(|(length, _)| *length);
         match (found, missing) {
             (Some((_, url)), _) => Ok(Some(url.clone())),
             (None, Some(error)) => Err(error),
@@ -150,6 +151,23 @@ mod tests {
                 Err(_) => bootstrap.for_name(&DomainName::parse(asked).unwrap(), soon()).await,
             };
             assert_eq!(url.unwrap().as_ref().map(Url::as_str), expected, "{asked}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_alike_the_earlier_list_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let list = |name: &str, suffix: &str| {
+            let path = directory.path().join(name);
+            let text = format!(r#"{{"services":[[["{suffix}"],["https://{name}.example"]]]}}"#);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let places = [list("first", "uk"), list("second", "uk"), list("third", "co.uk")];
+        let bootstrap = Bootstrap::new(&places, client(&[]));
+        for (name, expected) in [("a.uk", "https://first.example/"), ("a.co.uk", "https://third.example/")] {
+            let url = bootstrap.for_name(&DomainName::parse(name).unwrap(), soon()).await.unwrap().unwrap();
+            assert_eq!(url.as_str(), expected);
         }
     }
 

@@ -8,7 +8,8 @@ use crate::units::{Size, Span};
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RdapConfig {
-    /// Where the responsible servers are listed (RFC 9224): files, directories of `.json` files, or URLs, mixed freely.
+    /// Where the responsible servers are listed (RFC 9224): files, directories of `.json` files, or URLs. Of two
+    /// entries alike that of the earlier list counts.
     pub bootstrap: Vec<String>,
     /// How long one request may take; a whole look-up with its links and entities takes at most three times that.
     pub timeout: Span,

@@ -123,7 +123,9 @@ async fn says_why_there_is_no_answer() {
         let (whois, _file) = whois(&format!("zz {}", server.address), |_| {});
         assert_eq!(whois.look_up(&name("ok.zz")).await.unwrap_err().status(), status, "{case}");
     }
+    let reset = Loopback::start(None, Framing::Bytes(1), |_| Reply::Reset).await;
     for (case, server, status) in [
+        ("R18 reset", reset.address.to_string(), Status::CANNOT_FETCH),
         ("R18 refused", closed().await.to_string(), Status::CANNOT_FETCH),
         ("R18 DNS failure", "unknown.example".to_owned(), Status::CANNOT_FETCH),
         ("R18 DNS timeout", Hosts::SILENT.to_owned(), Status::TIMEOUT),
