@@ -85,6 +85,12 @@ fn every_address_has_a_host_and_a_network() {
             assert!(universe.network(address).is_some(), "{name}: no network of {address}");
         }
     }
+    let servers =
+        universe.doors.keys().copied().chain(universe.registrars.iter().map(|registrar| registrar.at));
+    let whois =
+        universe.registries.iter().filter_map(|registry| registry.whois.as_ref().map(|whois| whois.at));
+    let servers = servers.chain(whois).map(IpAddr::V4).chain(hosts);
+    assert_eq!(servers.filter(|address| !address.is_loopback()).count(), 0);
     for network in &universe.networks {
         assert!(
             network.place.as_ref().is_none_or(|place| universe.places.contains_key(place)),

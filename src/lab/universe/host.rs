@@ -13,7 +13,9 @@ pub struct Host {
     pub at: IpAddr,
     #[serde(default = "once")]
     pub count: u8,
-    pub pool: Option<String>,
+    /// Whether ordinary names are put here.
+    #[serde(default)]
+    pub pool: bool,
     #[serde(default)]
     pub tls: TlsDoor,
     #[serde(default)]
