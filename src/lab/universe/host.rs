@@ -17,7 +17,7 @@ pub struct Host {
     #[serde(default)]
     pub pool: bool,
     #[serde(default)]
-    pub tls: TlsDoor,
+    pub tls: TlsMode,
     #[serde(default)]
     pub certificate: Chain,
     #[serde(default)]
@@ -37,7 +37,7 @@ fn once() -> u8 {
 /// What the TLS port of a host does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TlsDoor {
+pub enum TlsMode {
     #[default]
     Serve,
     Closed,

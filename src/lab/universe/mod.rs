@@ -16,11 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
-pub use self::host::{Chain, Declared, Host, Key, PlainHttp, Template, TlsDoor, Versions, Web};
+pub use self::host::{Chain, Declared, Host, Key, PlainHttp, Template, TlsMode, Versions, Web};
 pub use self::network::{NerdAnswer, Network, PingAnswer, PingRule, Place, RdapService};
 pub use self::registration::Facts;
 pub use self::registry::{
-    Contact, Door, NameServer, RdapAnswer, Registrar, Registry, WhoisAnswer, WhoisServer, WhoisText,
+    Contact, NameServer, RdapAnswer, Registrar, Registry, ServerMode, WhoisAnswer, WhoisServer, WhoisText,
 };
 pub use self::site::FaultAnswer;
 pub use self::zone::{Found, Zone, text_name, wire_name};
@@ -58,7 +58,7 @@ pub struct Universe {
     pub registrars: Vec<Registrar>,
     pub contacts: Vec<Contact>,
     /// Authoritative servers.
-    pub doors: BTreeMap<Ipv4Addr, Door>,
+    pub server_modes: BTreeMap<Ipv4Addr, ServerMode>,
     /// Names that get a joined record, and what is peculiar about them.
     pub names: Vec<(String, String)>,
     /// Names that get none, and the status of their zone.
@@ -88,7 +88,7 @@ impl Universe {
             rdap_services: networks.rdap_services,
             pool: hosts.iter().filter(|host| host.pool).map(|host| host.at).collect(),
             hosts,
-            doors: registries.name_servers.values().flatten().map(|ns| (ns.at, ns.answers)).collect(),
+            server_modes: registries.name_servers.values().flatten().map(|ns| (ns.at, ns.answers)).collect(),
             registries: registries.registries,
             registrars: registries.registrars,
             contacts: registries.contacts,
