@@ -3,8 +3,6 @@
 //! Decides how bodies are read and written, and their bounds. What is answered is decided by the servers.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,13 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-
-use super::LabError;
-use super::listen;
 
 /// Greatest body of a request that is read: a NERD batch has 4 bytes an address.
 const MAX_REQUEST: usize = 1 << 16;
@@ -78,30 +70,4 @@ where
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).title_case_headers(title_case);
     // A client that goes away in the middle of an answer is no fault of ours.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// Serves HTTPS on some addresses and one port, for the services of the lab; returns the port.
-pub fn start_service<F>(
-    addresses: &[IpAddr],
-    port: u16,
-    config: Arc<ServerConfig>,
-    tasks: &mut JoinSet<()>,
-    answer: impl Fn(IpAddr, u16, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-) -> Result<u16, LabError>
-where
-    F: Future<Output = Response> + Send + 'static,
-{
-    let (port, listeners) = listen::on_one_port(addresses, port, |address: SocketAddr| listen::tcp(address))?;
-    for (address, listener) in listeners {
-        let (acceptor, answer) = (TlsAcceptor::from(config.clone()), answer.clone());
-        tasks.spawn(listen::accept(listener, move |stream| {
-            let (acceptor, answer) = (acceptor.clone(), answer.clone());
-            async move {
-                // Whatever went wrong with the handshake, the client has been told.
-                let Ok(stream) = acceptor.accept(stream).await else { return };
-                serve(stream, false, move |request| answer(address, port, request)).await;
-            }
-        }));
-    }
-    Ok(port)
 }

@@ -3,7 +3,7 @@
 //! Decides the bounds that hold for every server: connections at once, and how long one may last.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -25,8 +25,7 @@ const ATTEMPTS: usize = 16;
 /// Queries that may wait in a socket, in bytes.
 const UDP_BUFFER: usize = 1 << 20;
 
-/// Binds every address to the same port, by `bind`. Port 0 takes a free one. An IPv6 address that this machine does not
-/// have is left out.
+/// Binds every address to the same port, by `bind`. Port 0 takes a free one. `::1` is left out where there is no IPv6.
 pub fn on_one_port<T>(
     addresses: &[IpAddr],
     port: u16,
@@ -35,9 +34,12 @@ pub fn on_one_port<T>(
     let all = |port| {
         let mut bound = Vec::with_capacity(addresses.len());
         for &address in addresses {
-            match bind(SocketAddr::new(address, port)) {
+            // The data name the addresses; whatever they say, nothing is offered to the network.
+            let allowed =
+                if address.is_loopback() { Ok(()) } else { Err(ErrorKind::AddrNotAvailable.into()) };
+            match allowed.and_then(|()| bind(SocketAddr::new(address, port))) {
                 Ok(socket) => bound.push((address, socket)),
-                Err(error) if address.is_ipv6() && error.kind() != ErrorKind::AddrInUse => {}
+                Err(error) if address == Ipv6Addr::LOCALHOST && error.kind() != ErrorKind::AddrInUse => {}
                 Err(source) => {
                     return Err(LabError::Bind { address: SocketAddr::new(address, port), source });
                 }

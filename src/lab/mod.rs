@@ -12,6 +12,7 @@ mod listen;
 mod nerd;
 mod ping;
 mod rdap;
+mod services;
 mod settings;
 mod universe;
 mod web;
@@ -119,7 +120,7 @@ impl Lab {
         let mut servers = JoinSet::new();
         let dns = Dns::start(universe.clone(), slow, port(0), &mut servers)?;
         let web = web::start(&universe, &authority, (port(1), port(2)), &mut servers)?;
-        let services = rdap::start(&universe, &authority, port(3), &mut servers)?;
+        let services = services::start(&universe, &authority, port(3), &mut servers)?;
         let whois = whois::start(&universe, port(4), &mut servers)?;
 
         let ports = Ports { dns, web, services, whois };

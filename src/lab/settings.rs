@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::certificates::Authority;
-use super::universe::{NERD_HOST, RDAP, RESOLVER, Universe};
+use super::universe::{NERD, NERD_HOST, RDAP, RESOLVER, Universe};
 use super::{databases, nerd, rdap, web, whois};
 
 /// The ports of a running lab.
@@ -60,6 +60,8 @@ pub fn overrides(ports: Ports, folder: &Path) -> Vec<(String, String)> {
         ("whois.servers", json!([path(WHOIS)]).to_string()),
         ("nerd.url", format!("https://{NERD_HOST}:{}{}", ports.services, nerd::PATH)),
         ("nerd.token", nerd::TOKEN.to_owned()),
+        // A batch that has a peculiar address is split once, after which each address stands alone: see `nerd.rs`.
+        ("nerd.batch", "2".to_owned()),
         ("geo.city_db", path(CITY)),
         ("geo.asn_db", path(ASN)),
         ("zone.timeout", "1s".to_owned()),
@@ -79,38 +81,30 @@ pub fn overrides(ports: Ports, folder: &Path) -> Vec<(String, String)> {
 /// Addresses, ports and commands, then the peculiar names.
 pub fn describe(universe: &Universe, ports: Ports, folder: &Path) -> Vec<String> {
     let Ports { dns, web, services, whois } = ports;
-    let folder = folder.display();
+    let (tls, http, folder) = (web.tls, web.http, folder.display());
+    let (servers, hosts) = (universe.server_modes.len(), universe.hosts.len());
+    let (with, without) = (universe.names.len(), universe.without_record.len());
+    let trusting = format!("curl --cacert {folder}/{AUTHORITY} --resolve");
+    let line = |label: &str, text: String| format!("{label:<12}{text}");
     let mut lines = vec![
-        format!(
-            "resolver         {RESOLVER}:{dns}, {} authoritative servers in 127.53/16",
-            universe.doors.len()
-        ),
-        format!(
-            "web hosts        TLS port {}, HTTP port {}, {} addresses",
-            web.tls,
-            web.http,
-            universe.hosts.len()
-        ),
-        format!("RDAP, NERD       {RDAP}:{services} and {NERD_HOST}:{services}, HTTPS"),
-        format!("WHOIS            port {whois} in 127.43/16"),
-        format!("files            {folder}"),
-        format!(
-            "names            {} with a record, {} without",
-            universe.names.len(),
-            universe.without_record.len()
-        ),
+        line("resolver", format!("{RESOLVER}:{dns}, {servers} authoritative servers in 127.53/16")),
+        line("web hosts", format!("TLS port {tls}, HTTP port {http}, {hosts} addresses")),
+        line("RDAP, NERD", format!("HTTPS at {RDAP}:{services} and {NERD}:{services}")),
+        line("WHOIS", format!("port {whois} in 127.43/16")),
+        line("files", folder.to_string()),
+        line("names", format!("{with} with a record, {without} without")),
     ];
     if !web.ipv6 {
-        lines.push(
-            "IPv6             ::1 is not there, so names that have nothing else have no page".to_owned(),
-        );
+        lines.push(line("IPv6", "::1 is not there: names that have nothing else have no page".to_owned()));
     }
+    let (page, rdap) = (format!("plna-lab.cz:{tls}"), format!("rdap.registry-lab.net:{services}"));
+    let chain = format!("-connect 127.80.30.13:{tls} -servername dlouhy-retez-lab.cz");
     lines.extend([
-        format!("dig              dig @{RESOLVER} -p {dns} plna-lab.cz SOA"),
-        format!("curl             curl --cacert {folder}/{AUTHORITY} --resolve plna-lab.cz:{tls}:127.80.1.10 https://plna-lab.cz:{tls}/", tls = web.tls),
-        format!("openssl          openssl s_client -connect 127.80.30.13:{} -servername dlouhy-retez-lab.cz -showcerts", web.tls),
-        format!("RDAP             curl --cacert {folder}/{AUTHORITY} --resolve rdap.registry-lab.net:{services}:{RDAP} https://rdap.registry-lab.net:{services}/cz/domain/plna-lab.cz"),
-        format!("WHOIS            printf 'plna-lab.cz\\r\\n' | nc 127.43.0.1 {whois}"),
+        line("dig", format!("dig @{RESOLVER} -p {dns} plna-lab.cz SOA")),
+        line("curl", format!("{trusting} {page}:127.80.1.10 https://{page}/")),
+        line("openssl", format!("openssl s_client {chain} -showcerts")),
+        line("RDAP", format!("{trusting} {rdap}:{RDAP} https://{rdap}/cz/domain/plna-lab.cz")),
+        line("whois", format!("whois -h 127.43.0.1 -p {whois} plna-lab.cz")),
     ]);
     let peculiar = universe.names.iter().filter(|(_, about)| !about.is_empty());
     lines.extend(peculiar.map(|(name, about)| format!("{name}: {about}")));

@@ -8,7 +8,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::A;
 use hickory_proto::rr::{RData, Record, RecordType};
 
-use crate::lab::universe::{Door, FaultAnswer, Found, NameServer, Universe, Zone, wire_name};
+use crate::lab::universe::{FaultAnswer, Found, NameServer, ServerMode, Universe, Zone, wire_name};
 
 /// Aliases that the resolver follows.
 const MAX_ALIASES: usize = 8;
@@ -51,11 +51,11 @@ pub(super) fn resolve(universe: &Universe, name: &str, kind: RecordType) -> Opti
 
 /// What the authoritative server at `server` answers.
 pub(super) fn serve(universe: &Universe, server: Ipv4Addr, name: &str, kind: RecordType) -> Option<Answer> {
-    match universe.doors.get(&server)? {
-        Door::Open => {}
-        Door::Refusing => return Some(Answer::empty(ResponseCode::Refused)),
-        Door::Broken => return Some(Answer::empty(ResponseCode::ServFail)),
-        Door::Quiet | Door::Dead => return None,
+    match universe.server_modes.get(&server)? {
+        ServerMode::Open => {}
+        ServerMode::Refusing => return Some(Answer::empty(ResponseCode::Refused)),
+        ServerMode::Broken => return Some(Answer::empty(ResponseCode::ServFail)),
+        ServerMode::Quiet | ServerMode::Dead => return None,
     }
     let mut answer = Answer::empty(ResponseCode::NoError);
     let mut name = name.to_owned();
@@ -87,10 +87,10 @@ pub(super) fn serve(universe: &Universe, server: Ipv4Addr, name: &str, kind: Rec
 
 /// How the servers of a zone fail the resolver, if all of them do.
 fn reachable(zone: &Zone) -> Option<FaultAnswer> {
-    let any = |wanted: fn(Door) -> bool| zone.servers.iter().any(|server| wanted(server.answers));
-    if any(|door| matches!(door, Door::Open | Door::Refusing | Door::Quiet)) {
+    let any = |wanted: fn(ServerMode) -> bool| zone.servers.iter().any(|server| wanted(server.answers));
+    if any(|mode| matches!(mode, ServerMode::Open | ServerMode::Refusing | ServerMode::Quiet)) {
         None
-    } else if any(|door| door == Door::Broken) {
+    } else if any(|mode| mode == ServerMode::Broken) {
         Some(FaultAnswer::Servfail)
     } else {
         Some(FaultAnswer::Silent)

@@ -43,7 +43,7 @@ impl Dns {
         tasks: &mut JoinSet<()>,
     ) -> Result<u16, LabError> {
         let addresses: Vec<IpAddr> =
-            [RESOLVER].iter().chain(universe.doors.keys()).map(|&address| address.into()).collect();
+            [RESOLVER].iter().chain(universe.server_modes.keys()).map(|&address| address.into()).collect();
         let dns = Arc::new(Self { universe, slow });
         let both = |address| Ok((listen::udp(address)?, listen::tcp(address)?));
         let (port, sockets) = listen::on_one_port(&addresses, port, both)?;

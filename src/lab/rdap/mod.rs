@@ -1,4 +1,4 @@
-//! The RDAP services of the lab: registries, registrars and the number registries, HTTPS on one address.
+//! The RDAP services of the lab: registries, registrars and the number registries, told apart by their hosts.
 //!
 //! Decides the status of an answer by the data of the domain or network asked for. Objects are in `object.rs`, the
 //! bootstrap files that lead here in `bootstrap.rs`. RFC 9082 (queries), RFC 7480 (HTTP).
@@ -6,22 +6,17 @@
 pub mod bootstrap;
 mod object;
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::StatusCode;
+use hyper::body::Incoming;
 use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::LabError;
-use super::certificates::Authority;
 use super::http::{self, Response};
-use super::nerd;
-use super::universe::{NERD, NERD_HOST, RDAP, RdapAnswer, Universe};
+use super::universe::{RdapAnswer, Universe};
 
 const JSON: &str = "application/rdap+json";
 /// How long a service says nothing before it gives up itself.
@@ -37,47 +32,25 @@ struct Service<'a> {
     port: u16,
 }
 
-/// Starts the RDAP services and NERD on one port; returns the port.
-pub fn start(
-    universe: &Arc<Universe>,
-    authority: &Authority,
-    port: u16,
-    tasks: &mut JoinSet<()>,
-) -> Result<u16, LabError> {
-    let mut hosts: Vec<String> = universe.rdap_hosts().chain([NERD_HOST.to_owned()]).collect();
-    hosts.sort_unstable();
-    hosts.dedup();
-    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    let config = authority.service_tls(&hosts)?;
-    let universe = universe.clone();
-    http::start_service(&[RDAP.into(), NERD.into()], port, config, tasks, move |address, port, request| {
-        let universe = universe.clone();
-        async move {
-            if address == IpAddr::from(NERD) {
-                return nerd::answer(&universe, request).await;
-            }
-            let (answer, object) = look_up(&universe, http::host(&request), request.uri().path(), port);
-            respond(answer, object).await
-        }
-    })
+/// The answer to a request; `port` is that of the services.
+pub async fn answer(universe: &Universe, port: u16, request: &Request<Incoming>) -> Response {
+    let found = look_up(universe, http::host(request), request.uri().path(), port);
+    let (answer, object) = found.unwrap_or((RdapAnswer::Missing, Value::Null));
+    respond(answer, object).await
 }
 
-/// What a service answers for a path, and the object if it is found.
-fn look_up(universe: &Universe, host: &str, path: &str, port: u16) -> (RdapAnswer, Value) {
-    let missing = (RdapAnswer::Missing, Value::Null);
-    let mut segments = path.rsplitn(3, '/');
-    let (Some(key), Some(class), Some(prefix)) = (segments.next(), segments.next(), segments.next()) else {
-        return missing;
-    };
+/// What a service answers for a path such as `/cz/domain/a.cz`, and the object.
+fn look_up(universe: &Universe, host: &str, path: &str, port: u16) -> Option<(RdapAnswer, Value)> {
+    let classes = ["/domain/", "/ip/", "/entity/"];
+    let (class, (prefix, key)) = classes.iter().find_map(|class| Some((*class, path.split_once(class)?)))?;
     let service = Service { universe, host, base: format!("https://{host}:{port}{prefix}/"), port };
     let key = key.to_ascii_lowercase();
-    let found = match class {
-        "domain" => service.domain(&key),
-        "ip" => key.parse().ok().and_then(|address| service.network(address)),
-        "entity" => service.entity(&key),
-        _ => None,
-    };
-    found.unwrap_or(missing)
+    match class {
+        "/domain/" => service.domain(&key),
+        // An address, or a network in CIDR form (RFC 9082 section 3.1.1).
+        "/ip/" => service.network(key.split('/').next()?.parse().ok()?),
+        _ => service.entity(&key),
+    }
 }
 
 async fn respond(answer: RdapAnswer, object: Value) -> Response {

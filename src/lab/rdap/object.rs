@@ -95,6 +95,7 @@ impl Service<'_> {
         block[key] = prefix.network().to_string().into();
         let contacts = &self.universe.contacts;
         let contact = &contacts[seed(&network.name) as usize % contacts.len()];
+        let registrant = person(contact, &["registrant"], &self.entity_url(&contact.id));
         let object = json!({
             "rdapConformance": ["rdap_level_0", "cidr0"],
             "objectClassName": "ip network",
@@ -111,7 +112,7 @@ impl Service<'_> {
                 {"eventAction": "registration", "eventDate": "2011-03-01T00:00:00Z"},
                 {"eventAction": "last changed", "eventDate": "2025-05-05T12:00:00Z"},
             ],
-            "entities": [person(contact, &["registrant"], &self.entity_url(&contact.id)), self.stub(TECHNICAL, "technical")],
+            "entities": [registrant, self.stub(TECHNICAL, "technical")],
             "links": [link("self", &own)],
             "notices": notices(),
         });

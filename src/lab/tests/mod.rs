@@ -66,4 +66,6 @@ async fn ports_can_be_chosen_and_a_taken_one_is_named() {
     assert!(error.to_string().contains(&taken.to_string()), "{error}");
     assert_eq!(error.code().exit, Exit::Unreachable);
     drop(first);
+    let outside = listen::on_one_port(&["0.0.0.0".parse().unwrap()], 0, listen::tcp);
+    assert!(matches!(outside, Err(LabError::Bind { .. })), "only the loopback may be bound");
 }

@@ -9,7 +9,7 @@ use hickory_proto::rr::{RData, RecordType};
 
 use super::*;
 use crate::lab::universe::{
-    Chain, Door, Found, Key, NerdAnswer, PingAnswer, RdapAnswer, TlsDoor, Versions, Web, WhoisAnswer,
+    Chain, Found, Key, NerdAnswer, PingAnswer, RdapAnswer, ServerMode, TlsMode, Versions, Web, WhoisAnswer,
 };
 
 fn universe() -> Universe {
@@ -85,6 +85,12 @@ fn every_address_has_a_host_and_a_network() {
             assert!(universe.network(address).is_some(), "{name}: no network of {address}");
         }
     }
+    let servers =
+        universe.server_modes.keys().copied().chain(universe.registrars.iter().map(|registrar| registrar.at));
+    let whois =
+        universe.registries.iter().filter_map(|registry| registry.whois.as_ref().map(|whois| whois.at));
+    let servers = servers.chain(whois).map(IpAddr::V4).chain(hosts);
+    assert_eq!(servers.filter(|address| !address.is_loopback()).count(), 0);
     for network in &universe.networks {
         assert!(
             network.place.as_ref().is_none_or(|place| universe.places.contains_key(place)),
@@ -102,7 +108,7 @@ fn every_address_has_a_host_and_a_network() {
 /// What the names of the universe meet: a set for each kind of answer; `None` is a service that does not exist.
 #[derive(Default)]
 struct Met {
-    tls: HashSet<TlsDoor>,
+    tls: HashSet<TlsMode>,
     chains: HashSet<Chain>,
     keys: HashSet<Key>,
     versions: HashSet<Versions>,
@@ -111,7 +117,7 @@ struct Met {
     numbers: HashSet<Option<RdapAnswer>>,
     scores: HashSet<NerdAnswer>,
     located: HashSet<(bool, bool)>,
-    doors: HashSet<Door>,
+    server_modes: HashSet<ServerMode>,
     registries: HashSet<(Option<RdapAnswer>, WhoisAnswer)>,
     registrars: HashSet<RdapAnswer>,
 }
@@ -125,7 +131,7 @@ impl Met {
                 met.address(universe, address);
             }
             let servers = &universe.zones_around(name.as_str())[0].servers;
-            met.doors.extend(servers.iter().map(|server| server.answers));
+            met.server_modes.extend(servers.iter().map(|server| server.answers));
             let Some(domain) = name.registered() else { continue };
             let facts = universe.facts(domain.as_str()).unwrap();
             let rdap = facts.registry.rdap.as_ref().map(|_| facts.answers.rdap);
@@ -162,12 +168,15 @@ fn every_situation_is_met_by_some_name() {
         }
     }
     let met = Met::of(&universe());
-    all(&met.tls, [TlsDoor::Serve, TlsDoor::Closed, TlsDoor::Silent, TlsDoor::Reset, TlsDoor::PlainHttp]);
+    all(&met.tls, [TlsMode::Serve, TlsMode::Closed, TlsMode::Silent, TlsMode::Reset, TlsMode::PlainHttp]);
     all(&met.chains, [Chain::Valid, Chain::SelfSigned, Chain::Expired, Chain::WrongName, Chain::Long]);
     all(&met.keys, [Key::P256, Key::P384, Key::Ed25519, Key::Rsa]);
     all(&met.versions, [Versions::Both, Versions::Tls12, Versions::Tls13]);
     all(&met.pings, [PingAnswer::Reply, PingAnswer::Lost, PingAnswer::Unreachable, PingAnswer::TimeExceeded]);
-    all(&met.doors, [Door::Open, Door::Refusing, Door::Quiet, Door::Broken, Door::Dead]);
+    all(
+        &met.server_modes,
+        [ServerMode::Open, ServerMode::Refusing, ServerMode::Quiet, ServerMode::Broken, ServerMode::Dead],
+    );
     all(&met.located, [(true, true), (true, false), (false, true), (false, false)]);
     use NerdAnswer::{Forbidden, Reputation, Short};
     all(&met.scores, [Reputation, Short, Forbidden, NerdAnswer::Limited, NerdAnswer::Silent]);

@@ -13,9 +13,11 @@ pub struct Host {
     pub at: IpAddr,
     #[serde(default = "once")]
     pub count: u8,
-    pub pool: Option<String>,
+    /// Whether ordinary names are put here.
     #[serde(default)]
-    pub tls: TlsDoor,
+    pub pool: bool,
+    #[serde(default)]
+    pub tls: TlsMode,
     #[serde(default)]
     pub certificate: Chain,
     #[serde(default)]
@@ -35,7 +37,7 @@ fn once() -> u8 {
 /// What the TLS port of a host does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TlsDoor {
+pub enum TlsMode {
     #[default]
     Serve,
     Closed,

@@ -16,11 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
-pub use self::host::{Chain, Declared, Host, Key, PlainHttp, Template, TlsDoor, Versions, Web};
+pub use self::host::{Chain, Declared, Host, Key, PlainHttp, Template, TlsMode, Versions, Web};
 pub use self::network::{NerdAnswer, Network, PingAnswer, PingRule, Place, RdapService};
 pub use self::registration::Facts;
 pub use self::registry::{
-    Contact, Door, NameServer, RdapAnswer, Registrar, Registry, WhoisAnswer, WhoisServer, WhoisText,
+    Contact, NameServer, RdapAnswer, Registrar, Registry, ServerMode, WhoisAnswer, WhoisServer, WhoisText,
 };
 pub use self::site::FaultAnswer;
 pub use self::zone::{Found, Zone, text_name, wire_name};
@@ -58,7 +58,7 @@ pub struct Universe {
     pub registrars: Vec<Registrar>,
     pub contacts: Vec<Contact>,
     /// Authoritative servers.
-    pub doors: BTreeMap<Ipv4Addr, Door>,
+    pub server_modes: BTreeMap<Ipv4Addr, ServerMode>,
     /// Names that get a joined record, and what is peculiar about them.
     pub names: Vec<(String, String)>,
     /// Names that get none, and the status of their zone.
@@ -81,15 +81,14 @@ impl Universe {
         let registries: RegistriesFile = read("registries.yaml", include_str!("../data/registries.yaml"))?;
         let domains: DomainsFile = read("domains.yaml", include_str!("../data/domains.yaml"))?;
         let hosts: Vec<Host> = hosts.into_iter().flat_map(Host::repeated).collect();
-        let in_pool = |host: &&Host| host.pool.as_deref() == Some("plain");
         let mut universe = Self {
             places: networks.places,
             systems: networks.systems,
             networks: networks.networks,
             rdap_services: networks.rdap_services,
-            pool: hosts.iter().filter(in_pool).map(|host| host.at).collect(),
+            pool: hosts.iter().filter(|host| host.pool).map(|host| host.at).collect(),
             hosts,
-            doors: registries.name_servers.values().flatten().map(|ns| (ns.at, ns.answers)).collect(),
+            server_modes: registries.name_servers.values().flatten().map(|ns| (ns.at, ns.answers)).collect(),
             registries: registries.registries,
             registrars: registries.registrars,
             contacts: registries.contacts,
@@ -117,14 +116,15 @@ impl Universe {
         sites: Vec<Site>,
         without_record: Vec<site::WithoutRecord>,
     ) -> Result<HashMap<String, Zone>, DataError> {
-        let suffixes = self.registries.iter().map(|registry| Site {
+        let suffix = |registry: &Registry| Site {
             zone: registry.tld.clone(),
             servers: registry.servers.clone(),
             ..Site::default()
-        });
+        };
+        let suffixes: Vec<Site> = self.registries.iter().map(suffix).collect();
         let plain: Vec<Site> = self.plain.sites(&self.pool).collect();
         let mut zones = HashMap::new();
-        for site in suffixes.collect::<Vec<_>>().into_iter().chain(infrastructure).chain(sites).chain(plain) {
+        for site in suffixes.into_iter().chain(infrastructure).chain(sites).chain(plain) {
             let zone = canonical(&site.zone)?;
             self.names.extend(site.full_names(&zone).map(|name| (name, site.about.clone())));
             if self.registry(&zone).is_some() {

@@ -24,13 +24,13 @@ pub struct NameServer {
     pub host: String,
     pub at: Ipv4Addr,
     #[serde(default)]
-    pub answers: Door,
+    pub answers: ServerMode,
 }
 
 /// Whom a name server answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Door {
+pub enum ServerMode {
     /// Everybody.
     #[default]
     Open,

@@ -23,7 +23,7 @@ use super::LabError;
 use super::certificates::Authority;
 use super::http;
 use super::listen;
-use super::universe::{Host, PlainHttp, TlsDoor, Universe, Web};
+use super::universe::{Host, PlainHttp, TlsMode, Universe, Web};
 
 /// How long a client may take for its handshake or its first bytes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ pub fn start(
     let bound = |wanted: fn(&Host) -> bool| -> Vec<IpAddr> {
         universe.hosts.iter().filter(|host| wanted(host)).map(|host| host.at).collect()
     };
-    let tls = bound(|host| host.tls != TlsDoor::Closed);
+    let tls = bound(|host| host.tls != TlsMode::Closed);
     let plain = bound(|host| host.plain != PlainHttp::Closed);
     let (tls, tls_sockets) = listen::on_one_port(&tls, wanted.0, listen::tcp)?;
     let (http, http_sockets) = listen::on_one_port(&plain, wanted.1, listen::tcp)?;
@@ -82,11 +82,11 @@ pub fn start(
 /// A connection to the TLS port.
 async fn tls_connection(site: Arc<WebHost>, acceptor: TlsAcceptor, stream: TcpStream) {
     match site.host.tls {
-        TlsDoor::Closed => {}
-        TlsDoor::Silent => listen::stay_silent(stream).await,
-        TlsDoor::Reset => listen::reset(&stream),
-        TlsDoor::PlainHttp => serve_http(site, stream, false).await,
-        TlsDoor::Serve => {
+        TlsMode::Closed => {}
+        TlsMode::Silent => listen::stay_silent(stream).await,
+        TlsMode::Reset => listen::reset(&stream),
+        TlsMode::PlainHttp => serve_http(site, stream, false).await,
+        TlsMode::Serve => {
             let Ok(Ok(mut stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
             match &site.host.web {
                 Web::Silent => listen::stay_silent(stream).await,
