@@ -19,7 +19,7 @@ pub use error::DecodeError;
 pub use format::Format;
 pub use part::{Part, PartKind, PartReader, Reading};
 pub use registry::{FolderRegistry, HttpRegistry, Registry, RegistryConfig, RegistryError, SchemaId};
-pub use schemas::{Known, Schemas};
+pub use schemas::{Known, Schemas, fits};
 pub use splice::{JoinedParts, Splicer};
 pub use topic::TopicCodec;
 pub use wire::{RECORDS, RecordSchema, Wire};

@@ -258,7 +258,7 @@ fn ip_result(collector: &'static str) -> impl Strategy<Value = CommonIPResult> {
     let data = (free(), -1e9..1e9_f64, option(any::<i64>())).prop_map(move |(json, number, asn)| match collector {
         "nerd" => IPData::Nerd(NERDData { reputation: number }),
         "rtt" => IPData::Rtt(RTTData { min: number, avg: -number, ..RTTData::default() }),
-        "geo-asn" => IPData::GeoAsn(GeoIPData { asn, latitude: asn.map(|_| number), ..GeoIPData::default() }),
+        "geo-asn" => IPData::GeoAsn(Box::new(GeoIPData { asn, latitude: asn.map(|_| number), ..GeoIPData::default() })),
         _ => IPData::Json(json),
     });
     (status(), option(text()), any::<i64>(), prop_oneof![Just(IPData::None), data]).prop_map(

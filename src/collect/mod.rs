@@ -17,7 +17,14 @@ pub mod zone;
 
 use std::future::Future;
 
+use crate::error::Code;
 use crate::model::{Outcome, Subject};
+
+/// All codes of errors that keep collectors from starting.
+pub fn codes() -> impl Iterator<Item = &'static Code> {
+    let net = [&net::ping::PING_UNAVAILABLE, &net::dns::NO_RESOLVER, &net::http::client::HTTP_CLIENT];
+    net.into_iter().chain([&geo_asn::GEO_DATABASE])
+}
 
 /// Something that finds out facts about a name or an address.
 ///

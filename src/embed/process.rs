@@ -148,6 +148,20 @@ impl Process {
         Ok(Self { settings, plan, meters, clock, topics, group, store, schemas, collectors, transport, log })
     }
 
+    /// Asks everything that the flow needs whether it answers; what was asked.
+    pub async fn probe(&self) -> Result<Vec<&'static str>, Failure> {
+        // Opening the process has read the databases and, on Kafka, looked at the topics.
+        let mut asked = vec!["databases"];
+        if self.log.is_none() {
+            asked.push("broker and topics");
+            for topic in self.plan.topics.iter().filter(|topic| topic.format == Format::Avro) {
+                self.schemas.registry().latest(&format!("{}-value", topic.name)).await?;
+            }
+            asked.push("schema registry");
+        }
+        Ok(asked)
+    }
+
     /// Starts the flow on the current Tokio runtime.
     pub(super) async fn start(&self) -> Result<Flow, Failure> {
         Flow::start(FlowParts {

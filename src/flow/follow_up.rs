@@ -1,6 +1,7 @@
 //! Which requests follow from a result. Pure: the same result always leads to the same requests.
 
 use crate::collect::catalogue::FollowUp;
+use crate::collect::{dns, zone};
 use crate::model::{
     CommonIPResult, DNSRequest, DNSResult, IPRequest, RDAPDomainRequest, RDAPDomainResult, TLSResult,
     ZoneRequest, ZoneResult,
@@ -39,21 +40,9 @@ pub trait LeadsTo<R> {
 
 impl LeadsTo<ZoneRequest> for ZoneResult {
     fn next(&self, request: Option<&ZoneRequest>) -> Vec<Next> {
-        let Some(zone) = self.zone.as_ref().filter(|_| self.status_code.ok()) else { return Vec::new() };
-        let defaults = ZoneRequest::default();
-        let request = request.unwrap_or(&defaults);
-        let mut next = Vec::new();
-        if request.collect_dns {
-            next.push(Next::Dns(DNSRequest {
-                zone_info: zone.clone(),
-                types_to_collect: request.dns_types_to_collect.clone(),
-                types_to_process_ips_from: request.dns_types_to_process_ips_from.clone(),
-            }));
-        }
-        if request.collect_rdap {
-            next.push(Next::RdapDn(RDAPDomainRequest { zone: Some(zone.zone.clone()) }));
-        }
-        next
+        let Some(info) = self.zone.as_ref().filter(|_| self.status_code.ok()) else { return Vec::new() };
+        let dns = zone::dns_request(request, info).map(Next::Dns);
+        dns.into_iter().chain(zone::rdap_request(request, info).map(Next::RdapDn)).collect()
     }
 }
 
@@ -62,18 +51,8 @@ impl LeadsTo<DNSRequest> for DNSResult {
         if !self.status_code.ok() {
             return Vec::new();
         }
-        let mut next = Vec::new();
-        let target = self.dns_data.as_ref().and_then(crate::collect::dns::tls_target);
-        next.extend(target.map(|address| Next::Tls(address.to_owned())));
-        let mut seen: Vec<&str> = Vec::new();
-        for found in self.ips.iter().flatten() {
-            // An address behind two record types is asked for once.
-            if !seen.contains(&found.ip.as_str()) {
-                seen.push(&found.ip);
-                next.push(Next::Ip(found.ip.clone()));
-            }
-        }
-        next
+        let tls = self.dns_data.as_ref().and_then(dns::tls_target).map(|address| Next::Tls(address.to_owned()));
+        tls.into_iter().chain(dns::ip_targets(self).map(|address| Next::Ip(address.to_owned()))).collect()
     }
 }
 

@@ -88,6 +88,9 @@ static LAB_DATA: Code = Code {
     hint: "please report it",
 };
 
+/// All codes of this component.
+pub static LAB_CODES: &[&Code] = &[&LAB_BIND, &LAB_FILES, &LAB_DATA];
+
 impl Coded for LabError {
     fn code(&self) -> &'static Code {
         match self {

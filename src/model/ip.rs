@@ -33,7 +33,7 @@ pub enum IPData {
     /// No data.
     None,
     /// Of `geo-asn`.
-    GeoAsn(GeoIPData),
+    GeoAsn(Box<GeoIPData>),
     /// Of `nerd`.
     Nerd(NERDData),
     /// Of `rtt`.
@@ -151,7 +151,7 @@ impl Serialize for IPData {
 #[derive(Deserialize)]
 enum Branch {
     None,
-    GeoAsn(GeoIPData),
+    GeoAsn(Box<GeoIPData>),
     Nerd(NERDData),
     Rtt(RTTData),
     Json(FreeJson),

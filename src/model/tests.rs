@@ -59,7 +59,7 @@ fn results_of_addresses() {
     );
     let geo = GeoIPData { asn: Some(64500), prefix_length: Some(24), ..Default::default() };
     check(
-        &ip_result("geo-asn", IPData::GeoAsn(geo)),
+        &ip_result("geo-asn", IPData::GeoAsn(Box::new(geo))),
         r#"{"statusCode":0,"error":null,"lastAttempt":1700000000123,"collector":"geo-asn","data":{"continentCode":null,"countryCode":null,"region":null,"regionCode":null,"city":null,"postalCode":null,"latitude":null,"longitude":null,"timezone":null,"registeredCountryGeoNameId":null,"representedCountryGeoNameId":null,"asn":64500,"asnOrg":null,"networkAddress":null,"prefixLength":24}}"#,
     );
 }

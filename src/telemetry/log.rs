@@ -1,7 +1,7 @@
-//! The log: lines on standard error. ERROR is data loss or a broken invariant, WARN a recovering fault, INFO the life of
+//! The log: lines on standard error, or wherever the program shows it. ERROR is data loss or a broken invariant, WARN a recovering fault, INFO the life of
 //! the process; nothing is logged for single records.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write};
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
@@ -32,12 +32,12 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts the log of this process. A second call changes nothing.
-pub fn init_log(config: &LogConfig) {
+/// Starts the log of this process, written to `writer`. A second call changes nothing.
+pub fn init_log<W: Write + Copy + Send + Sync + 'static>(config: &LogConfig, writer: W) {
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     // It fails only if a log has been started before, by an embedding program or a test.

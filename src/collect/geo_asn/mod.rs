@@ -43,7 +43,7 @@ pub enum GeoError {
     },
 }
 
-static GEO_DATABASE: Code = Code {
+pub(crate) static GEO_DATABASE: Code = Code {
     name: "geo-database",
     exit: Exit::Config,
     about: "A configured geolocation database cannot be read.",
@@ -141,7 +141,7 @@ impl Collector for GeoAsnCollector {
                 error: None,
                 last_attempt: Timestamp(now),
                 collector: Self::NAME.to_owned(),
-                data: IPData::GeoAsn(data),
+                data: IPData::GeoAsn(Box::new(data)),
             },
             Err((status, error)) => {
                 CommonIPResult::without_data(Verdict::failed(status, error, now), subject, Self::NAME)

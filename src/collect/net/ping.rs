@@ -25,7 +25,7 @@ const PAYLOAD: [u8; 56] = [0; 56];
 #[error("no ICMP socket may be opened, so round-trip times cannot be measured")]
 pub struct PingUnavailable(#[source] io::Error);
 
-static PING_UNAVAILABLE: Code = Code {
+pub(crate) static PING_UNAVAILABLE: Code = Code {
     name: "ping-unavailable",
     exit: Exit::Config,
     about: "The process may open no ICMP socket.",

@@ -29,6 +29,7 @@ pub use error::AskError;
 pub use exchange::Exchange;
 pub use name::{of_domain, text};
 pub use query::Question;
+pub(crate) use resolver::NO_RESOLVER;
 pub use resolver::{Resolver, ResolverError};
 
 #[cfg(test)]

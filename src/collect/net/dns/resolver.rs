@@ -33,7 +33,7 @@ pub enum ResolverError {
     System(#[source] NetError),
 }
 
-static NO_RESOLVER: Code = Code {
+pub(crate) static NO_RESOLVER: Code = Code {
     name: "dns-no-resolver",
     exit: Exit::Config,
     about: "There is no recursive resolver to ask.",

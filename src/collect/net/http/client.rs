@@ -52,14 +52,16 @@ pub enum HttpClientError {
     Setup(#[source] reqwest::Error),
 }
 
+pub(crate) static HTTP_CLIENT: Code = Code {
+    name: "net-http-client",
+    exit: Exit::Config,
+    about: "The client for RDAP, NERD and lists cannot be set up from section `net`.",
+    hint: "check `net.ca_file` (PEM certificates) and `net.user_agent` (printable ASCII)",
+};
+
 impl Coded for HttpClientError {
     fn code(&self) -> &'static Code {
-        &Code {
-            name: "net-http-client",
-            exit: Exit::Config,
-            about: "The client for RDAP, NERD and lists cannot be set up from section `net`.",
-            hint: "check `net.ca_file` (PEM certificates) and `net.user_agent` (printable ASCII)",
-        }
+        &HTTP_CLIENT
     }
 }
 

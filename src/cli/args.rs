@@ -1,0 +1,248 @@
+//! All commands and options, with their help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::exit::AFTER_HELP;
+
+/// Domain names in, one joined record per name out: zone, DNS, TLS and page, RDAP/WHOIS; for every address
+/// geolocation, AS, reputation, RDAP, round-trip time.
+#[derive(Debug, Parser)]
+#[command(name = "domainflow", version, after_help = AFTER_HELP, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub layers: Layers,
+}
+
+/// The layers of the configuration.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Layers {
+    /// Read settings from a TOML file; may be given several times, the later wins
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Vec<PathBuf>,
+    /// Set one key of the configuration; may be given several times
+    #[arg(long, value_name = "SECTION.KEY=VALUE", global = true)]
+    pub set: Vec<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a dataflow: as a long-lived job, or with --input on a list of names
+    Run(Run),
+    /// Run everything on the names of the lab, a miniature internet in process
+    Demo(Demo),
+    /// Run the lab alone, to be asked with dig, curl and openssl
+    Lab(Lab),
+    /// Collect names at once: all stages, or one collector
+    ///
+    /// `domainflow collect example.com` runs all stages and prints the joined record. `domainflow collect dns
+    /// example.com` asks one collector. Names may come from a file or from standard input (`-`). On a terminal a
+    /// readable view is printed, elsewhere one JSON record a line.
+    Collect(Collect),
+    /// Check a dataflow file and the configuration
+    Validate(Validate),
+    /// Draw a dataflow
+    Graph(Graph),
+    /// List collectors, statuses, or the topics of a dataflow
+    List(List),
+    /// List, check or register the schemas of the records
+    #[command(subcommand)]
+    Schema(Schema),
+    /// Create the topics of a dataflow on Kafka
+    #[command(subcommand)]
+    Topics(Topics),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Dataflow file, or the name of a shipped one: domainradar, collectors, join
+    pub spec: String,
+    /// Names to process, one a line (`-`: standard input); uses topics inside the process and ends with the list
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Where the joined records go, one JSON record a line [default: standard output]
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub output: Option<PathBuf>,
+    /// Ask the lab instead of the internet
+    #[arg(long)]
+    pub lab: bool,
+    /// Have the lab make this many names more
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "lab")]
+    pub lab_scale: usize,
+    /// Have the lab answer for a name only after a time, such as example.cz=60s
+    #[arg(long, value_name = "NAME=TIME", requires = "lab")]
+    pub lab_slow: Vec<String>,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where the joined records go
+    #[arg(long, value_name = "FILE", default_value = "out/joined.jsonl")]
+    pub output: PathBuf,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `lab`.
+#[derive(Debug, Args)]
+pub struct Lab {
+    /// Print the names that have a zone, and end
+    #[arg(long)]
+    pub names: bool,
+    /// Make this many names more
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub scale: usize,
+    /// Answer for a name only after a time, such as example.cz=60s
+    #[arg(long, value_name = "NAME=TIME")]
+    pub slow: Vec<String>,
+    /// First of five ports to listen on; 0 takes free ones
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Print the settings that lead collectors to the lab, as --set options for another process
+    #[arg(long)]
+    pub settings: bool,
+}
+
+/// `collect`.
+#[derive(Debug, Args)]
+pub struct Collect {
+    /// Names, files of names, or `-`; before them the name of a collector to ask only that
+    #[arg(required = true, value_name = "[COLLECTOR] NAME")]
+    pub what: Vec<String>,
+    /// Ask the lab instead of the internet
+    #[arg(long)]
+    pub lab: bool,
+    /// How records are printed [default: text on a terminal, json elsewhere]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+}
+
+/// `validate`.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Dataflow file, or the name of a shipped one
+    pub spec: String,
+    /// Also reach for what the flow needs: databases, broker and topics, schema registry
+    #[arg(long)]
+    pub probe: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `graph`.
+#[derive(Debug, Args)]
+pub struct Graph {
+    /// Dataflow file, or the name of a shipped one
+    pub spec: String,
+    /// Language of the drawing
+    #[arg(long, value_enum, default_value_t)]
+    pub format: GraphFormat,
+}
+
+/// `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// What to list
+    #[arg(value_enum)]
+    pub what: Listed,
+    /// For topics: dataflow file, or the name of a shipped one
+    #[arg(default_value = "domainradar")]
+    pub spec: String,
+    /// How the list is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `schema`.
+#[derive(Debug, Subcommand)]
+pub enum Schema {
+    /// List the schemas of the records
+    List {
+        /// How the list is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Compare the schemas of a dataflow with those in the registry
+    Check(SchemaSpec),
+    /// Register the schemas of a dataflow
+    Register(SchemaSpec),
+}
+
+/// A dataflow whose schemas are meant.
+#[derive(Debug, Args)]
+pub struct SchemaSpec {
+    /// Dataflow file, or the name of a shipped one
+    #[arg(default_value = "domainradar")]
+    pub spec: String,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `topics`.
+#[derive(Debug, Subcommand)]
+pub enum Topics {
+    /// Create the topics that do not exist yet
+    Create(TopicsSpec),
+}
+
+/// A dataflow whose topics are meant.
+#[derive(Debug, Args)]
+pub struct TopicsSpec {
+    /// Dataflow file, or the name of a shipped one
+    #[arg(default_value = "domainradar")]
+    pub spec: String,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// The language of a drawing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Mermaid, which Markdown viewers draw
+    #[default]
+    Mermaid,
+    /// Graphviz
+    Dot,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Listed {
+    /// The collectors
+    Collectors,
+    /// The status codes
+    Statuses,
+    /// The topics of a dataflow
+    Topics,
+}
