@@ -57,9 +57,9 @@ pub async fn demo(layers: &Layers, args: Demo) -> Result<Exit, Failure> {
     let summary = process(settings, "domainradar", input, Output::File(path.clone()), lab.as_ref()).await?;
     show::either(args.format, &summary, || {
         format!(
-            "{}\n\nThe records are in {}, one JSON object a line. Look at one with\n  head -1 {0} | jq .",
+            "{}\n\nThe records are in {path}, one JSON object a line. Look at one with\n  head -1 {path} | jq .",
             text(&summary),
-            path.display()
+            path = path.display()
         )
     });
     Ok(Exit::Done)

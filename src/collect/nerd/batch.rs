@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::NerdConfig;
 use crate::collect::net::HttpClient;
+use crate::collect::net::http::client::Allowed;
 use crate::model::Status;
 
 /// Addresses that wait to be gathered.
@@ -64,7 +65,7 @@ impl Batches {
     /// The reputation of one address. Waits for its turn, its batch, and a second try of it.
     pub async fn reputation(&self, address: Ipv4Addr) -> Result<f64, NerdError> {
         let NerdConfig { timeout, linger, .. } = &self.asker.config;
-        let deadline = Instant::now() + linger.0 + timeout.0 * 3;
+        let deadline = Instant::now() + linger.0 + timeout.0 * 3 + self.asker.http.wait();
         let queue = self.queue.get_or_init(|| {
             let (queue, questions) = mpsc::channel(QUEUE);
             tokio::spawn(gather(questions, self.asker.clone()));
@@ -133,7 +134,8 @@ impl Asker {
     }
 
     async fn ask(&self, addresses: &[Ipv4Addr]) -> Result<Vec<f64>, NerdError> {
-        let deadline = Instant::now() + self.config.timeout.0;
+        let limit = self.config.timeout.0;
+        let time = Allowed { limit, deadline: Instant::now() + self.http.wait() + limit };
         let token = HeaderValue::from_str(self.config.token.expose().trim());
         let mut token =
             token.map_err(|_| NerdError::new(Status::CANNOT_FETCH, "the token is no header value"))?;
@@ -144,7 +146,7 @@ impl Asker {
 
         // One byte more than is right, so that a longer answer shows.
         let bound = addresses.len() * DOUBLE + 1;
-        let reply = self.http.post(&self.config.url, headers, body, bound, deadline).await;
+        let reply = self.http.post(&self.config.url, headers, body, bound, time).await;
         let reply = reply.map_err(|error| NerdError::new(error.status(), error.to_string()))?;
         match reply.status {
             StatusCode::OK => reputations(&reply.body, addresses.len()),

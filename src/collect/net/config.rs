@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::AddressPolicy;
+use crate::units::Span;
 
 /// Section `net`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -22,6 +23,8 @@ pub struct NetConfig {
     pub per_server: usize,
     /// Requests that may wait for one such server; further ones are refused at once.
     pub per_server_waiting: usize,
+    /// How long a request waits for its turn at one such server; this does not count as time of the server.
+    pub per_server_wait: Span,
 }
 
 impl Default for NetConfig {
@@ -38,6 +41,7 @@ impl Default for NetConfig {
             .to_owned(),
             per_server: 8,
             per_server_waiting: 1000,
+            per_server_wait: Span::secs(10),
         }
     }
 }

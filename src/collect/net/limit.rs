@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -19,6 +20,7 @@ const SERVERS: usize = 10_000;
 pub struct Limiter {
     open: usize,
     waiting: usize,
+    wait: Duration,
     servers: Mutex<HashMap<String, Arc<Gate>>>,
 }
 
@@ -63,14 +65,21 @@ impl Limiter {
     pub fn new(config: &NetConfig) -> Self {
         let open = config.per_server.clamp(1, Semaphore::MAX_PERMITS / 2);
         let waiting = config.per_server_waiting.min(Semaphore::MAX_PERMITS / 2);
-        Self { open, waiting, servers: Mutex::default() }
+        Self { open, waiting, wait: config.per_server_wait.0, servers: Mutex::default() }
     }
 
-    /// Waits for the turn of a request to `server`, written as `host:port`.
+    /// How long a request waits for its turn at most.
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Waits for the turn of a request to `server`, written as `host:port`: as long as the configuration says, and not
+    /// past `deadline`.
     pub async fn pass(&self, server: &str, deadline: Instant) -> Result<Pass, LimitError> {
         let gate = self.gate(server)?;
         let room = gate.room.clone().try_acquire_owned().map_err(|_| LimitError::Refused)?;
-        match timeout_at(deadline, gate.open.clone().acquire_owned()).await {
+        let until = deadline.min(Instant::now() + self.wait);
+        match timeout_at(until, gate.open.clone().acquire_owned()).await {
             Ok(Ok(open)) => Ok(Pass { _open: open, _room: room }),
             // The semaphore is never closed, so only the deadline is left.
             Ok(Err(_)) | Err(_) => Err(LimitError::Late),

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::HttpClient;
+use super::http::client::Allowed;
 
 /// How long a list counts as fresh. IANA changes its RDAP lists a few times a week.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -21,6 +22,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 const MAX_LIST: usize = 8 << 20;
 /// Files of a directory that are read.
 const MAX_FILES: usize = 100;
+/// How long one list may take to come.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Lists of one kind, in the order of the configuration.
 pub struct Lists<T> {
@@ -136,7 +139,7 @@ impl<T> Lists<T> {
 
     async fn get(&self, at: &str, deadline: Instant) -> Result<String, String> {
         let url = Url::parse(at).map_err(|error| error.to_string())?;
-        let reply = self.http.get(&url, self.kind.accept, MAX_LIST, deadline).await;
+        let reply = self.http.get(&url, self.kind.accept, MAX_LIST, Allowed { limit: LIMIT, deadline }).await;
         let reply = reply.map_err(|error| error.to_string())?;
         if reply.status != reqwest::StatusCode::OK {
             return Err(format!("HTTP status {}", reply.status.as_u16()));

@@ -207,6 +207,8 @@ impl Writing {
             Sink::Stream(stream) => stream.flush().map_err(error)?,
         }
         self.keep(self.joined, partition, last + 1, batch)?;
+        // Nobody else reads the output of a batch: it need not stay on the disk.
+        self.log.trim(self.joined, partition, last + 1)?;
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).records += records.len() as u64;
         Ok(true)
     }
@@ -240,9 +242,7 @@ impl Writing {
     ) -> Result<(), IoError> {
         let position = Position { topic, partition, offset, metadata: String::new() };
         self.log.put_position(GROUP, &position, &mut batch);
-        batch.write()?;
-        // Nobody else reads the output of a batch: it need not stay on the disk.
-        self.log.trim(topic, partition, offset)
+        Ok(batch.write()?)
     }
 
     /// The JSON of a joined record, on one line.

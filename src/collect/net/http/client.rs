@@ -112,7 +112,21 @@ impl HttpError {
     }
 }
 
+/// The time that a request may take. Waiting for its turn at the server is bounded by `deadline` alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed {
+    /// How long it may take once it is sent.
+    pub limit: Duration,
+    /// When it must have ended in any case.
+    pub deadline: Instant,
+}
+
 impl HttpClient {
+    /// How long a request may wait for its turn at a server.
+    pub fn wait(&self) -> Duration {
+        self.limiter.wait()
+    }
+
     /// A client over `dialer`'s names and policy. Reads `net.ca_file`.
     pub fn new(config: &NetConfig, dialer: Dialer, limiter: Arc<Limiter>) -> Result<Self, HttpClientError> {
         let client = reqwest::Client::builder()
@@ -134,13 +148,13 @@ impl HttpClient {
         url: &Url,
         accept: &'static str,
         max_body: usize,
-        deadline: Instant,
+        time: Allowed,
     ) -> Result<Reply, HttpError> {
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
         let mut url = url.clone();
         for _ in 0..=REDIRECTS {
             let request = self.client.get(url.clone()).headers(headers.clone());
-            let (reply, location) = self.send(&url, request, max_body, deadline).await?;
+            let (reply, location) = self.send(&url, request, max_body, time).await?;
             let Some(location) = location.filter(|_| reply.status.is_redirection()) else { return Ok(reply) };
             url = url.join(&location).map_err(|_| HttpError::Redirect)?;
         }
@@ -154,10 +168,10 @@ impl HttpClient {
         headers: HeaderMap,
         body: Bytes,
         max_body: usize,
-        deadline: Instant,
+        time: Allowed,
     ) -> Result<Reply, HttpError> {
         let request = self.client.post(url.clone()).headers(headers).body(body);
-        Ok(self.send(url, request, max_body, deadline).await?.0)
+        Ok(self.send(url, request, max_body, time).await?.0)
     }
 
     /// Sends one request; the answer comes with its `Location`.
@@ -166,7 +180,7 @@ impl HttpClient {
         url: &Url,
         request: reqwest::RequestBuilder,
         max_body: usize,
-        deadline: Instant,
+        time: Allowed,
     ) -> Result<(Reply, Option<String>), HttpError> {
         let server = server(url).ok_or(HttpError::Redirect)?;
         // The resolver is not asked for a literal address.
@@ -179,8 +193,8 @@ impl HttpClient {
             }
             _ => {}
         }
-        let _pass = self.limiter.pass(&server, deadline).await?;
-        match timeout_at(deadline, receive(request, max_body)).await {
+        let _pass = self.limiter.pass(&server, time.deadline).await?;
+        match timeout_at(time.deadline.min(Instant::now() + time.limit), receive(request, max_body)).await {
             Ok(received) => received,
             Err(_) => Err(HttpError::Timeout),
         }

@@ -16,7 +16,7 @@ use super::RdapConfig;
 use super::bootstrap::Bootstrap;
 use super::document::{self, Document, MEDIA_TYPE};
 use crate::collect::net::HttpClient;
-use crate::collect::net::http::client::HttpError;
+use crate::collect::net::http::client::{Allowed, HttpError};
 use crate::collect::net::list::ListError;
 use crate::model::{DomainName, FreeJson, Status};
 
@@ -87,7 +87,7 @@ impl RdapClient {
 
     /// When a look-up that starts now must end.
     pub fn deadline(&self) -> Instant {
-        Instant::now() + self.config.timeout.0 * 3
+        Instant::now() + self.config.timeout.0 * 3 + self.http.wait()
     }
 
     /// Looks a name up.
@@ -168,7 +168,8 @@ impl RdapClient {
     }
 
     async fn get(&self, url: &Url, deadline: Instant) -> Result<Document, RdapError> {
-        let reply = self.http.get(url, MEDIA_TYPE, self.config.max_body.bytes(), self.step(deadline)).await?;
+        let time = Allowed { limit: self.config.timeout.0, deadline };
+        let reply = self.http.get(url, MEDIA_TYPE, self.config.max_body.bytes(), time).await?;
         match reply.status {
             StatusCode::OK => Document::parse(&reply.body).map_err(RdapError::Invalid),
             StatusCode::NOT_FOUND => Err(RdapError::NotFound),

@@ -101,7 +101,7 @@ impl WhoisClient {
 
     /// Looks a registered name up.
     pub async fn look_up(&self, name: &DomainName) -> Result<Whois, WhoisError> {
-        let deadline = Instant::now() + self.config.timeout.0 * 2;
+        let deadline = Instant::now() + self.config.timeout.0 * 2 + self.limiter.wait();
         let mut server = self.responsible(name, deadline).await?;
         let mut asked = vec![];
         let mut answers: Vec<(String, Fields)> = vec![];
@@ -154,8 +154,8 @@ impl WhoisClient {
 
     /// One question and its answer, cut at `whois.max_answer`.
     async fn ask(&self, server: &Server, name: &str, deadline: Instant) -> Result<String, WhoisError> {
-        let deadline = deadline.min(Instant::now() + self.config.timeout.0);
         let _pass = self.limiter.pass(&format!("{}:{}", server.host, server.port), deadline).await?;
+        let deadline = deadline.min(Instant::now() + self.config.timeout.0);
         let mut stream = self.dialer.connect_host(&server.host, server.port, deadline).await?.stream;
         let answer = async {
             let question = format!("{}\r\n", server.query.replace("%s", name));

@@ -10,7 +10,7 @@ use crate::collect::net::loopback::{
 use crate::collect::net::{AddressPolicy, Refusal};
 
 async fn get(client: &HttpClient, url: &str) -> Result<Reply, HttpError> {
-    client.get(&Url::parse(url).unwrap(), "text/plain", 100, soon()).await
+    client.get(&Url::parse(url).unwrap(), "text/plain", 100, allowed()).await
 }
 
 #[tokio::test]
@@ -134,8 +134,12 @@ async fn a_post_does_not_follow_redirects() {
     let server = Server::http(|_| http("302 Found", "location: /other\r\n", "")).await;
     let url = Url::parse(&format!("http://{}/in", server.address)).unwrap();
     let body = Bytes::from_static(b"abc");
-    let reply = client(&[]).post(&url, HeaderMap::new(), body, 100, soon()).await.unwrap();
+    let reply = client(&[]).post(&url, HeaderMap::new(), body, 100, allowed()).await.unwrap();
     assert_eq!(reply.status, StatusCode::FOUND);
     assert_eq!(server.paths(), ["/in"]);
     assert_eq!(server.asked()[0].body, b"abc");
+}
+
+fn allowed() -> Allowed {
+    Allowed { limit: Duration::from_secs(60), deadline: soon() }
 }
