@@ -15,18 +15,30 @@ use timely::dataflow::operators::generic::operator::Operator;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::{Bell, Epoch};
+use super::pace::Window;
+use super::{Bell, Epoch, Pace};
 
 /// The task of a call ended without a result: it panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost;
 
-/// Adds an operator that runs `start(item)` for each item, at most `limit` at once, and gives the item with its result.
+/// Where calls run, and how many.
+#[derive(Clone)]
+pub struct Calls {
+    /// The runtime.
+    pub tokio: Handle,
+    /// How well it keeps up.
+    pub pace: Pace,
+    /// Calls of one operator at once.
+    pub limit: usize,
+}
+
+/// Adds an operator that runs `start(item)` for each item, as many at once as `calls` says and the process keeps up with,
+/// and gives the item with its result.
 pub fn call<'scope, I, O, F, Fut>(
     input: StreamVec<'scope, Epoch, I>,
     name: &str,
-    limit: usize,
-    tokio: Handle,
+    calls: Calls,
     mut start: F,
 ) -> StreamVec<'scope, Epoch, (I, Result<O, Lost>)>
 where
@@ -38,7 +50,10 @@ where
     let worker = input.scope().worker().clone();
     input.unary(Pipeline, name, move |_capability, info| {
         let bell = Bell::new(worker.sync_activator_for(info.address.to_vec()));
+        let Calls { tokio, pace, limit } = calls;
         let limit = limit.max(1);
+        pace.wake(bell.clone());
+        let mut window = Window::new(pace.clone(), limit);
         // A running call sends once, so the channel never fills.
         let (sender, receiver) = sync_channel(limit);
         let mut held = Held::default();
@@ -65,7 +80,8 @@ where
                 }
                 held.finish(epoch);
             }
-            while running.len() < limit
+            while !ready.is_empty()
+                && window.open(running.len())
                 && let Some((epoch, item)) = ready.pop_front()
             {
                 let id = next_id;
@@ -74,6 +90,9 @@ where
                 let work = start(&item);
                 let task = tokio.spawn(async move { reply.send(work.await) });
                 running.insert(id, Running { epoch, item, task: AbortOnDrop(task.abort_handle()) });
+            }
+            if !running.is_empty() {
+                pace.working();
             }
         }
     })

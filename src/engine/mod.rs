@@ -15,13 +15,15 @@ pub mod align;
 pub mod bell;
 pub mod call;
 pub mod credit;
+pub mod pace;
 pub mod source;
 pub mod tracker;
 pub mod workers;
 
 pub use bell::{Bell, Mailbox};
-pub use call::{Lost, call};
+pub use call::{Calls, Lost, call};
 pub use credit::{Credit, Permit};
+pub use pace::Pace;
 pub use source::{Feed, Pull, source};
 pub use tracker::Tracker;
 pub use workers::{OnPanic, Workers};

@@ -80,10 +80,11 @@ proptest! {
         let handle = tokio.handle().clone();
         let results = Results::default();
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let pace = Pace::start(&handle);
         let (kept, seen, highest) = (results.clone(), running.clone(), most.clone());
         let script = Arc::new(calls.clone());
         let workers_run = Workers::start(workers, must_not_panic(), move |worker| {
-            let (index, handle) = (worker.index(), handle.clone());
+            let (index, handle, pace) = (worker.index(), handle.clone(), pace.clone());
             let (script, results) = (script.clone(), kept.clone());
             let (running, most) = (seen.clone(), highest.clone());
             worker.dataflow(move |scope| {
@@ -94,7 +95,7 @@ proptest! {
                     credit: Credit::new(budget, usize::MAX),
                     activator,
                 });
-                let called = call(numbers, "call", limit, handle, move |&(number, _)| {
+                let called = call(numbers, "call", Calls { tokio: handle, pace, limit }, move |&(number, _)| {
                     let behaviour = script[number as usize].clone();
                     let (running, most) = (running.clone(), most.clone());
                     async move {
@@ -150,6 +151,7 @@ fn abandoned_calls_are_aborted() {
     let dropped = gone.clone();
     let workers = Workers::start(1, must_not_panic(), move |worker| {
         let (handle, started, dropped) = (handle.clone(), started.clone(), dropped.clone());
+        let pace = Pace::start(&handle);
         worker.dataflow(|scope| {
             let numbers = source(scope, "numbers", |_bell, activator| Numbers {
                 next: 0,
@@ -157,7 +159,7 @@ fn abandoned_calls_are_aborted() {
                 credit: Credit::new(100, usize::MAX),
                 activator,
             });
-            call(numbers, "call", 100, handle, move |_| {
+            call(numbers, "call", Calls { tokio: handle, pace, limit: 100 }, move |_| {
                 let (gone, started) = (Gone(dropped.clone()), started.clone());
                 async move {
                     let _gone = gone;

@@ -18,7 +18,7 @@ use super::settings::FlowSettings;
 use super::worker::{WorkerPlan, build};
 use crate::clock::SharedClock;
 use crate::codec::{PartReader, Schemas, Splicer};
-use crate::engine::{OnPanic, Workers};
+use crate::engine::{OnPanic, Pace, Workers};
 use crate::error::{Exit, Failure};
 use crate::io::{IoError, Subscription, Topics, Transport};
 use crate::join::Policy;
@@ -138,6 +138,7 @@ impl Flow {
             dead_letters,
             meters: meters.clone(),
             clock,
+            pace: Pace::start(&Handle::current()),
             tokio: Handle::current(),
             failed: failed.clone(),
         };

@@ -27,7 +27,7 @@ use super::requests::{Request, RequestFeed};
 use super::settings::EngineConfig;
 use super::shared::Shared;
 use crate::clock::SharedClock;
-use crate::engine::{Credit, Epoch, Mailbox, call, source};
+use crate::engine::{Calls, Credit, Epoch, Mailbox, Pace, call, source};
 use crate::io::{IoError, Outbox, Topic, Topics, Transport};
 use crate::telemetry::Meters;
 
@@ -51,6 +51,8 @@ pub struct WorkerPlan {
     pub clock: SharedClock,
     /// Where calls run.
     pub tokio: Handle,
+    /// How well that keeps up.
+    pub pace: Pace,
     /// Called when the flow cannot go on.
     pub failed: Arc<dyn Fn(IoError) + Send + Sync>,
 }
@@ -143,7 +145,8 @@ fn run_node<'scope>(
 ) -> StreamVec<'scope, Epoch, Out> {
     let (work, name, _, limit) = &plan.nodes[node];
     let work = work.clone();
-    let called = call(read, name, *limit, plan.tokio.clone(), move |request: &Request| {
+    let calls = Calls { tokio: plan.tokio.clone(), pace: plan.pace.clone(), limit: *limit };
+    let called = call(read, name, calls, move |request: &Request| {
         if request.work >> node & 1 == 0 {
             // Done before a restart.
             return std::future::ready(Vec::new()).boxed();
