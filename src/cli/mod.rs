@@ -24,6 +24,9 @@ use crate::error::{Exit, Failure};
 
 pub use exit::{all_codes, exit_codes};
 
+/// Stack of the threads that run calls.
+const STACK: usize = 8 << 20;
+
 /// Runs the command that the process was started with.
 pub fn main() -> Exit {
     let cli = match Cli::try_parse() {
@@ -34,7 +37,9 @@ pub fn main() -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // Unoptimized futures are large; what is not used costs nothing.
+    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
+    let runtime = match threads {
         Ok(runtime) => runtime,
         Err(error) => {
             show::line_to_stderr(&format!("no threads could be started: {error}"));

@@ -67,15 +67,14 @@ impl Tracker {
         self.next
     }
 
-    /// The finished ranges above `low`, as text of at most `limit` characters. What does not fit is left out.
+    /// The finished ranges above `low`, as text of at most `limit` characters. What does not fit is left out. `low` may be
+    /// below the mark of this tracker, where another one holds the commit back.
     pub fn metadata(&self, low: i64, limit: usize) -> String {
         let mut bytes = Vec::new();
         let mut at = low;
-        for (&start, &end) in &self.done {
-            let start = start.max(low);
-            if end <= start {
-                continue;
-            }
+        let below = (low, self.low());
+        let above = self.done.iter().map(|(&start, &end)| (start.max(below.1), end));
+        for (start, end) in std::iter::once(below).chain(above).filter(|(start, end)| start < end) {
             let kept = bytes.len();
             put_varint(&mut bytes, start.abs_diff(at));
             put_varint(&mut bytes, end.abs_diff(start));

@@ -157,6 +157,8 @@ impl Feed for RequestFeed {
             more |= self.read(partition, batch);
             self.turn = partition + 1;
             if batch.len() >= BATCH || !self.credit.open() {
+                // The partitions after this one have not had their turn.
+                more = true;
                 break;
             }
         }
@@ -166,5 +168,102 @@ impl Feed for RequestFeed {
         }
         self.shared.set_busy(self.source, more && !full);
         if more && !full { Pull::More } else { Pull::Idle(None) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::mpsc::sync_channel;
+
+    use proptest::prelude::*;
+    use timely::dataflow::channels::pact::Pipeline;
+    use timely::dataflow::operators::generic::operator::Operator as _;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::engine::{Epoch, source};
+    use crate::io::{Fetched, RawRecord, Wake};
+    use crate::telemetry::Meters;
+
+    /// A partition whose records are all there. Like Kafka's queues it wakes nobody while it holds something.
+    struct Full(VecDeque<i64>);
+
+    impl Reader for Full {
+        fn poll(&mut self) -> Result<Polled, IoError> {
+            let next = self.0.pop_front().map(|offset| Fetched { offset, record: RawRecord::default() });
+            Ok(next.map_or(Polled::Empty, Polled::Record))
+        }
+
+        fn wake_by(&mut self, _: Wake) {}
+
+        fn end(&self) -> Option<i64> {
+            None
+        }
+    }
+
+    /// Reads partitions of these sizes with `credit` records under way at once; the number of records that came.
+    fn read(sizes: Vec<usize>, credit: usize) -> usize {
+        let (sender, received) = sync_channel(1);
+        timely::execute_directly(move |worker| {
+            let all: usize = sizes.iter().sum();
+            let count = Rc::new(std::cell::Cell::new(0));
+            let counted = count.clone();
+            let mut door = None;
+            worker.dataflow::<Epoch, _, _>(|scope| {
+                let requests = source(scope, "requests", |bell, activator| {
+                    let mailbox = Mailbox::new(bell.clone());
+                    door = Some(mailbox.clone());
+                    RequestFeed {
+                        source: 0,
+                        topic: Topic(0),
+                        name: "t".to_owned(),
+                        nodes: vec![(0, "n".to_owned())],
+                        credit: Credit::new(credit, usize::MAX),
+                        mailbox,
+                        bell,
+                        activator,
+                        shared: Shared::new(),
+                        meters: std::sync::Arc::new(Meters::new("f", [], std::sync::Arc::new(ManualClock::at(1)))),
+                        failed: Rc::new(|error| panic!("{error}")),
+                        partitions: BTreeMap::new(),
+                        turn: 0,
+                        stopped: false,
+                    }
+                });
+                requests.sink(Pipeline, "count", move |(input, _)| {
+                    input.for_each(|_, batch| counted.set(counted.get() + batch.drain(..).count()));
+                });
+            });
+            let door = door.unwrap();
+            for (partition, size) in sizes.iter().enumerate() {
+                let reader = Box::new(Full((0..*size as i64).collect()));
+                let partition = partition as u32;
+                door.post(RequestMessage::Open { partition, reader, committed: None, generation: 1 });
+            }
+            // As long as there is something to do; then nothing wakes the source any more.
+            for _ in 0..all + 100 {
+                worker.step();
+            }
+            sender.send(count.get()).unwrap();
+            door.post(RequestMessage::Stop);
+        });
+        received.recv().unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+        /// What lies in the partitions is read without anybody waking the source again.
+        #[test]
+        fn nothing_is_left_unread(sizes in prop::collection::vec(0_usize..400, 1..8), credit in 1_usize..600) {
+            let all = sizes.iter().sum::<usize>();
+            prop_assert_eq!(read(sizes, credit), all);
+        }
+    }
+
+    #[test]
+    fn a_partition_that_ends_with_a_full_batch_does_not_hide_the_others() {
+        assert_eq!(read(vec![64, 64, 64, 64, 1], 1000), 257);
     }
 }

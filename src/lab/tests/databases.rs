@@ -58,7 +58,7 @@ async fn g1_to_g4_the_collector_finds_what_the_data_say() {
     let both = open(path("geo.city_db"), path("geo.asn_db"));
     let locate = async |collector: &GeoAsnCollector, address: &str| {
         let record = collector.collect(&Subject::pair("a.cz", address), None).await;
-        let data = if let IPData::GeoAsn(data) = record.data { Some(data) } else { None };
+        let data = if let IPData::GeoAsn(data) = record.data { Some(*data) } else { None };
         (record.status_code, data)
     };
     let text = |text: &str| Some(text.to_owned());

@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# A real Kafka (one KRaft node) and a real schema registry on the loopback, from Maven packages; no container.
+#
+#   servers.sh up      start what is not running, print where it listens
+#   servers.sh env     print KAFKA_BOOTSTRAP=... and REGISTRY_URL=... of the running servers
+#   servers.sh down    stop both
+#   servers.sh clean   stop both and delete their data
+#
+# SERVERS_RUN is where data, logs and pid files lie (default: run/ in the cache); several sets of servers can run side by
+# side with one each. KAFKA_PORT (default 9092) and REGISTRY_PORT (default 8081) may be `free`. Needs Java 17 and Maven.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/domainflow/servers
+run=${SERVERS_RUN:-$cache/run}
+patience=${SERVERS_WAIT:-90}
+
+fail() {
+  echo "servers.sh: $*" >&2
+  exit 1
+}
+
+version() { sed -n "s:.*<$1.version>\(.*\)</$1.version>.*:\1:p" "$here/pom.xml"; }
+
+# fetch NAME GOAL: the folder with the jars of a profile; fetched once, by one process at a time.
+fetch() {
+  local into=$cache/$1-$(version "$1")
+  mkdir -p "$cache"
+  exec 9>"$cache/lock"
+  flock 9
+  if [ ! -e "$into/complete" ]; then
+    command -v mvn >/dev/null || fail "Maven is needed to fetch $1; on Debian: apt-get install maven default-jre-headless"
+    echo "fetching $1 $(version "$1"), once" >&2
+    rm -rf "$into"
+    mvn -q -B -f "$here/pom.xml" -P "$1" "dependency:$2" -Dinto="$into" -DoutputDirectory="$into" >"$cache/$1.log" 2>&1 ||
+      fail "fetching $1 failed, see $cache/$1.log"
+    rm -rf "$into/maven"
+    touch "$into/complete"
+  fi
+  exec 9>&-
+  echo "$into"
+}
+
+# runs NAME: whether the pid file names a living server that was started from this folder.
+runs() {
+  local pid
+  pid=$(cat "$run/$1/pid" 2>/dev/null) && [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$run/$1"
+}
+
+open_port() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# port WANTED: the port to take.
+port() {
+  local try
+  if [ "$1" != free ]; then
+    ! open_port "$1" || fail "port $1 is taken; set KAFKA_PORT and REGISTRY_PORT to others, or to free"
+    echo "$1"
+    return
+  fi
+  for _ in $(seq 100); do
+    try=$((20000 + RANDOM % 20000))
+    if ! open_port "$try" && ! open_port $((try + 1)); then
+      echo "$try"
+      return
+    fi
+  done
+  fail "no free port was found"
+}
+
+# await NAME COMMAND...: until the command succeeds.
+await() {
+  local name=$1 deadline=$((SECONDS + patience))
+  shift
+  until "$@"; do
+    runs "$name" || fail "$name ended while it started, see $run/$name/log"
+    [ $SECONDS -lt $deadline ] || fail "$name was not ready within $patience s, see $run/$name/log"
+    sleep 0.1
+  done
+}
+
+java_server() { # NAME LOG-ARGS...: starts java in the background and keeps its pid
+  local name=$1
+  shift
+  command -v java >/dev/null || fail "Java 17 or later is needed; on Debian: apt-get install default-jre-headless"
+  nohup java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError "$@" \
+    >"$run/$name/log" 2>&1 </dev/null &
+  echo $! >"$run/$name/pid"
+}
+
+kafka_ready() { grep -qs 'Kafka Server started' "$run/kafka/log" && open_port "$(cat "$run/kafka/port")"; }
+
+up_kafka() {
+  local jars port dir=$run/kafka
+  runs kafka && return
+  jars=$(fetch kafka copy-dependencies)
+  mkdir -p "$dir"
+  # The data remember nothing of the port, so that it may differ from start to start.
+  port=$(port "${KAFKA_PORT:-9092}")
+  echo "$port" >"$dir/port"
+  cat >"$dir/server.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$((port + 1))
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=$dir/data
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.cleaner.dedupe.buffer.size=4194304
+PROPERTIES
+  if [ ! -e "$dir/data/meta.properties" ]; then
+    java -cp "$jars/*" kafka.tools.StorageTool format -c "$dir/server.properties" \
+      -t "$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c1-22)" >"$dir/format.log" 2>&1 ||
+      fail "Kafka's storage could not be made, see $dir/format.log"
+  fi
+  java_server kafka -Xms64m -Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
+    -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info -cp "$jars/*" kafka.Kafka "$dir/server.properties"
+  await kafka kafka_ready
+}
+
+registry_api() { echo "http://127.0.0.1:$(cat "$run/registry/port")/apis/ccompat/v7"; }
+
+registry_ready() { curl -sf --noproxy '*' -m 5 -o /dev/null "$(registry_api)/subjects"; }
+
+up_registry() {
+  local jars dir=$run/registry
+  runs registry && return
+  command -v curl >/dev/null || fail "curl is needed"
+  jars=$(fetch registry unpack)
+  mkdir -p "$dir"
+  port "${REGISTRY_PORT:-8081}" >"$dir/port"
+  # Schemas live in memory: a stopped registry forgets them, and the job registers them again. The run directory is
+  # told to it so that its command line shows whose server it is.
+  java_server registry -Xms64m -Xmx192m -Drun.dir="$dir" \
+    -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$(cat "$dir/port")" \
+    -Dregistry.ccompat.use-canonical-hash=true -DREGISTRY_DATASOURCE_URL=jdbc:h2:mem:registry \
+    -jar "$(ls "$jars"/*-runner.jar "$jars"/quarkus-run.jar 2>/dev/null | head -1)"
+  await registry registry_ready
+  # Confluent's default; Apicurio's own is NONE.
+  curl -sf --noproxy '*' -m 10 -o /dev/null -X PUT -H 'Content-Type: application/json' \
+    -d '{"compatibility":"BACKWARD"}' "$(registry_api)/config" || fail "the compatibility level could not be set"
+}
+
+environment() {
+  runs kafka && runs registry || fail "the servers do not run; start them with $here/servers.sh up"
+  echo "KAFKA_BOOTSTRAP=127.0.0.1:$(cat "$run/kafka/port")"
+  echo "REGISTRY_URL=$(registry_api)"
+}
+
+down() { # NAME
+  local pid
+  runs "$1" || return 0
+  pid=$(cat "$run/$1/pid")
+  kill "$pid"
+  for _ in $(seq 300); do
+    runs "$1" || break
+    sleep 0.1
+  done
+  if runs "$1"; then kill -9 "$pid"; fi
+  rm -f "$run/$1/pid"
+}
+
+case ${1:-} in
+up)
+  up_kafka
+  up_registry
+  environment
+  ;;
+env) environment ;;
+down)
+  down registry
+  down kafka
+  ;;
+clean)
+  down registry
+  down kafka
+  rm -rf "${run:?}/kafka" "${run:?}/registry"
+  ;;
+*) fail "usage: servers.sh up | env | down | clean" ;;
+esac

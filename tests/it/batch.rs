@@ -1,0 +1,227 @@
+//! List in, file out on the embedded transport: every name its record, once, whatever happens to the process.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::{self, Running, free_port, lab_names, names, records, run, status, text, wait_for};
+
+/// A folder for one test, with a list of names.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(list: &[String]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("names.txt"), list.join("\n")).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+}
+
+/// The arguments of a batch on the lab with `scale` names more.
+fn batch(folder: &Folder, scale: usize, more: &[&str]) -> Vec<String> {
+    let (input, output) = (folder.text("names.txt"), folder.text("joined.jsonl"));
+    let state = format!("state.dir={}", folder.text("state"));
+    let scale = scale.to_string();
+    let mut arguments = vec!["run", "domainradar", "--lab", "--lab-scale", &scale];
+    arguments.extend(["--input", &input, "--output", &output, "--set", &state]);
+    arguments.extend(more);
+    if !more.iter().any(|argument| argument.starts_with("admin.listen")) {
+        arguments.extend(["--set", "admin.listen="]);
+    }
+    arguments.into_iter().map(str::to_owned).collect()
+}
+
+fn strs(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+fn lines(path: &Path) -> usize {
+    std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
+}
+
+/// The collectors and statuses that the lab's names and a few requests of their own must bring forth.
+const SEEN: &[(&str, &[&str])] = &[
+    ("zone", &["OK", "INVALID_MESSAGE", "INVALID_DOMAIN_NAME", "CANNOT_FETCH", "NOT_FOUND"]),
+    ("dns", &["OK", "INVALID_MESSAGE", "INVALID_DOMAIN_NAME", "TIMEOUT", "OTHER_DNS_ERROR"]),
+    ("tls", &["OK", "INVALID_ADDRESS", "CANNOT_FETCH", "TIMEOUT"]),
+    ("rdap-dn", &["OK", "CANNOT_FETCH", "TIMEOUT", "NOT_FOUND", "RATE_LIMITED", "INVALID_RESPONSE", "NO_ENDPOINT"]),
+    ("rdap-ip", &["OK", "INVALID_ADDRESS", "CANNOT_FETCH", "TIMEOUT", "NOT_FOUND", "RATE_LIMITED", "INVALID_RESPONSE", "NO_ENDPOINT"]),
+    ("nerd", &["OK", "INVALID_ADDRESS", "UNSUPPORTED_ADDRESS", "CANNOT_FETCH", "TIMEOUT", "RATE_LIMITED", "INVALID_RESPONSE"]),
+    ("geo-asn", &["OK", "INVALID_ADDRESS", "NOT_FOUND"]),
+    ("rtt", &["OK", "INVALID_ADDRESS", "TIMEOUT", "ICMP_DEST_UNREACHABLE", "ICMP_TIME_EXCEEDED"]),
+];
+
+#[test]
+fn the_demo_joins_every_name_once_and_shows_every_status() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("out/joined.jsonl");
+    let demo = run(&["demo", "--format", "json", "--output", output.to_str().unwrap(), "--set", "admin.listen="]);
+    assert!(demo.status.success(), "{}", text(&demo.stderr));
+    let records = records(&output);
+    let expected = lab_names(0);
+    assert!(expected.len() >= 200);
+    assert_eq!(names(&records), expected);
+    let summary: serde_json::Value = serde_json::from_slice(&demo.stdout).unwrap();
+    assert_eq!(summary["joined"].as_u64().unwrap() as usize, expected.len());
+    for (collector, statuses) in SEEN {
+        let nodes = summary["nodes"].as_array().unwrap();
+        let node = nodes.iter().find(|node| node["name"] == *collector).unwrap();
+        for status in *statuses {
+            assert!(node["statuses"][status].as_u64() > Some(0), "{collector} never ended with {status}: {node}");
+        }
+    }
+    // WHOIS has statuses of its own.
+    let whois = |code: i64| records.iter().any(|record| record["rdapDomainResult"]["whoisStatusCode"] == code);
+    for code in [0, 10, 11, 12, 13, 35] {
+        assert!(whois(code), "no WHOIS status {code}");
+    }
+    // The record of a plain name is whole.
+    let plain = records.iter().find(|record| record["domainName"] == "plna-lab.cz").unwrap();
+    assert_eq!(plain.as_object().unwrap().keys().next().unwrap(), "domainName");
+    assert_eq!(plain["zone"]["zone"], "plna-lab.cz");
+    assert_eq!(plain["dnsResult"]["statusCode"], 0);
+    assert_eq!(plain["tlsResult"]["tlsData"]["protocol"], "TLSv1.3");
+    assert!(plain["rdapDomainResult"]["rdapData"]["handle"].is_string());
+    let addresses = plain["ipResults"].as_object().unwrap();
+    assert!(!addresses.is_empty());
+    for results in addresses.values() {
+        assert_eq!(results.as_object().unwrap().len(), 4);
+    }
+}
+
+#[test]
+fn a_stopped_batch_goes_on_where_it_was() {
+    goes_on("TERM", Some(130));
+}
+
+#[test]
+fn a_killed_batch_goes_on_where_it_was() {
+    goes_on("KILL", None);
+}
+
+/// Stops a batch in the middle, twice, and lets it finish: every name has its record once.
+fn goes_on(how: &str, code: Option<i32>) {
+    let scale = 400;
+    let expected = lab_names(scale);
+    let folder = Folder::new(&expected);
+    let arguments = batch(&folder, scale, &[]);
+    let joined = folder.path("joined.jsonl");
+    for part in [60, 200] {
+        let mut running = Running::start(&strs(&arguments));
+        wait_for("some records", || (lines(&joined) >= part || !running.runs()).then_some(()));
+        assert!(running.runs(), "the batch ended before it was stopped: {}", running.log());
+        let ended = running.stop(how);
+        assert_eq!(ended.code(), code, "{ended}");
+    }
+    let part = lines(&joined);
+    assert!(part < expected.len());
+    let last = run(&strs(&arguments));
+    assert!(last.status.success(), "{}", text(&last.stderr));
+    assert_eq!(names(&records(&joined)), expected);
+    // The batch is done, so the same state takes another.
+    std::fs::write(folder.path("names.txt"), "plna-lab.cz\n").unwrap();
+    let other = run(&strs(&arguments));
+    assert!(other.status.success(), "{}", text(&other.stderr));
+    assert_eq!(names(&records(&joined)), ["plna-lab.cz"]);
+}
+
+#[test]
+fn an_unfinished_batch_is_not_overwritten() {
+    let expected = lab_names(400);
+    let folder = Folder::new(&expected);
+    let arguments = batch(&folder, 400, &[]);
+    let mut running = Running::start(&strs(&arguments));
+    wait_for("some records", || (lines(&folder.path("joined.jsonl")) >= 20 || !running.runs()).then_some(()));
+    running.stop("KILL");
+    std::fs::write(folder.path("names.txt"), "plna-lab.cz\n").unwrap();
+    let other = run(&strs(&arguments));
+    assert_eq!(other.status.code(), Some(5));
+    assert!(text(&other.stderr).contains("unfinished batch"), "{}", text(&other.stderr));
+}
+
+/// A name whose servers take their time holds nobody up.
+#[test]
+fn one_slow_name_delays_no_other() {
+    let scale = 300;
+    let expected = lab_names(scale);
+    let slow = expected.iter().find(|name| name.starts_with("n0001")).unwrap();
+    let folder = Folder::new(&expected);
+    let port = free_port();
+    let listen = format!("admin.listen=127.0.0.1:{port}");
+    let slow_for = format!("{slow}=20s");
+    let settings = ["--lab-slow", &slow_for, "--set", "zone.timeout=60s", "--set", &listen];
+    let arguments = batch(&folder, scale, &settings);
+    let mut running = Running::start(&strs(&arguments));
+    let joined = folder.path("joined.jsonl");
+    // All others are written while the slow one is still being asked for.
+    let others = expected.len() - 1;
+    wait_for("the other names", || (lines(&joined) >= others || !running.runs()).then_some(()));
+    let report = status(&format!("127.0.0.1:{port}")).expect("the batch still runs");
+    let zone = report["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "zone").unwrap();
+    assert_eq!(zone["in_flight"], 1, "{report}");
+    assert!(!names(&records(&joined)).contains(slow));
+    // What is done is committed: only the partition of the slow name has an open request.
+    let open = |report: &serde_json::Value| {
+        let partitions = report["partitions"].as_array().unwrap();
+        partitions.iter().filter(|partition| partition["oldest_open_age"].as_f64() > Some(0.0)).count()
+    };
+    assert_eq!(open(&report), 1, "{report}");
+    assert!(running.wait().success());
+    assert_eq!(names(&records(&joined)), expected);
+}
+
+#[test]
+fn names_come_from_standard_input_and_records_go_to_standard_output() {
+    let mut command = support::domainflow(&["collect", "--lab", "-"]);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"# two\nplna-lab.cz\n\n WWW.plna-lab.cz \n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let lines: Vec<serde_json::Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // Keys are echoed as they came, zones are canonical.
+    assert_eq!(names(&lines), ["WWW.plna-lab.cz", "plna-lab.cz"]);
+    assert!(lines.iter().all(|record| record["zone"]["zone"] == "plna-lab.cz"));
+}
+
+#[test]
+fn json_topics_give_the_same_records() {
+    let list = ["plna-lab.cz".to_owned(), "www.plna-lab.cz".to_owned()];
+    let folder = Folder::new(&list);
+    let mut shapes = vec![];
+    for format in ["avro", "json"] {
+        let setting = format!("topics.format={format}");
+        let done = run(&strs(&batch(&folder, 0, &["--set", &setting])));
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let mut records = records(&folder.path("joined.jsonl"));
+        records.sort_by_key(|record| record["domainName"].as_str().map(str::to_owned));
+        assert_eq!(names(&records), list);
+        let facts: Vec<_> = records
+            .iter()
+            .map(|record| (record["zone"].clone(), record["dnsResult"]["dnsData"].clone(), record["tlsResult"]["html"].clone()))
+            .collect();
+        shapes.push(facts);
+    }
+    assert_eq!(shapes[0], shapes[1]);
+}
+
+#[test]
+fn what_is_no_name_is_told_and_loses_nothing() {
+    let folder = Folder::new(&[]);
+    let mut list = b"plna-lab.cz\nfoo..com\n".to_vec();
+    list.extend_from_slice(b"\xff\xfe.cz\n");
+    list.extend_from_slice(format!("{}.cz\n", "a".repeat(70)).as_bytes());
+    std::fs::write(folder.path("names.txt"), list).unwrap();
+    let done = run(&strs(&batch(&folder, 0, &["--format", "json"])));
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_eq!(names(&records(&folder.path("joined.jsonl"))), ["plna-lab.cz"]);
+    let summary: serde_json::Value = serde_json::from_str(text(&done.stderr).lines().last().unwrap()).unwrap();
+    assert_eq!(summary["without_record"]["INVALID_DOMAIN_NAME"], 2);
+    assert_eq!(summary["dead_letters"]["key-not-text"], 1);
+}

@@ -1,0 +1,12 @@
+//! The one integration binary: the program as its users meet it, and the rules the sources keep.
+//!
+//! Tests that need Kafka and a schema registry use those that `scripts/servers/servers.sh up` started; `make test` does
+//! both. Nothing here reaches beyond the loopback.
+
+mod admin;
+mod batch;
+mod commands;
+mod fresh;
+mod kafka;
+mod structure;
+mod support;
