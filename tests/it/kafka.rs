@@ -1,0 +1,346 @@
+//! On a real Kafka with a real schema registry: records of foreign clients in, records that foreign clients can read out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use serde_json::Value;
+
+use crate::support::{PATIENCE, Running, free_port, lab_names, page, run, status, text, wait_for};
+
+/// Where the servers listen: broker, registry.
+fn servers() -> &'static (String, String) {
+    static SERVERS: OnceLock<(String, String)> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/servers/servers.sh");
+        let output = Command::new(script).arg("env").output().unwrap();
+        let shown = text(&output.stdout);
+        let value = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+        match (value("KAFKA_BOOTSTRAP="), value("REGISTRY_URL=")) {
+            (Some(broker), Some(registry)) => (broker, registry),
+            _ => panic!("Kafka and the registry do not run: `make test`, or scripts/servers/servers.sh up"),
+        }
+    })
+}
+
+/// A flow with topics and a group of its own.
+struct Flow {
+    dir: tempfile::TempDir,
+    prefix: String,
+}
+
+impl Flow {
+    /// Creates the topics of a flow whose names begin with `prefix`.
+    fn new(prefix: &str, partitions: u32) -> Self {
+        let flow = Self { dir: tempfile::tempdir().unwrap(), prefix: format!("{prefix}-{}", std::process::id()) };
+        let mut spec = include_str!("../../dataflows/domainradar.yaml").replace("name: domainradar", &format!("name: {}", flow.prefix));
+        for topic in ["to_process_", "processed_", "collected_IP_data", "all_collected_data"] {
+            for before in [" ", "["] {
+                spec = spec.replace(&format!("{before}{topic}"), &format!("{before}{}.{topic}", flow.prefix));
+            }
+        }
+        spec.push_str(&format!("\ndead_letters: {}\n", flow.topic("dead_letters")));
+        std::fs::write(flow.dir.path().join("flow.yaml"), spec).unwrap();
+        let created = run(&flow.command(&["topics", "create"], &["--set", &format!("topics.partitions={partitions}")]));
+        assert!(created.status.success(), "{}", text(&created.stderr));
+        flow
+    }
+
+    fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    fn spec(&self) -> String {
+        self.dir.path().join("flow.yaml").display().to_string()
+    }
+
+    /// The arguments of a command on the flow's file.
+    fn command(&self, command: &[&str], more: &[&str]) -> Vec<&'static str> {
+        let (broker, registry) = servers();
+        let mut arguments: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+        arguments.push(self.spec());
+        for setting in [
+            format!("kafka.bootstrap_servers={broker}"),
+            format!("registry.url={registry}"),
+            format!("state.dir={}", self.dir.path().join("state").display()),
+        ] {
+            arguments.extend(["--set".to_owned(), setting]);
+        }
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        // A few short texts for each process that a test starts.
+        arguments.into_iter().map(|argument| &*Box::leak(argument.into_boxed_str())).collect()
+    }
+
+    /// Starts the job on the lab with its admin port.
+    fn start(&self, scale: usize, partitions: u32, more: &[&str]) -> (Running, String) {
+        let address = format!("127.0.0.1:{}", free_port());
+        let (scale, partitions) = (scale.to_string(), format!("topics.partitions={partitions}"));
+        let listen = format!("admin.listen={address}");
+        let mut arguments = vec!["--lab", "--lab-scale", &scale, "--set", &partitions, "--set", &listen];
+        arguments.extend(more);
+        let running = Running::start(&self.command(&["run"], &arguments));
+        (running, address)
+    }
+
+    /// Writes records as any client would: librdkafka with its default partitioner.
+    fn produce(&self, topic: &str, records: &[(Option<&[u8]>, Option<&[u8]>)]) {
+        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &servers().0).create().unwrap();
+        let topic = self.topic(topic);
+        for (key, value) in records {
+            let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&topic);
+            (record.key, record.payload) = (*key, *value);
+            producer.send(record).unwrap();
+        }
+        producer.flush(Duration::from_secs(30)).unwrap();
+    }
+
+    fn produce_names(&self, names: &[String]) {
+        let records: Vec<_> = names.iter().map(|name| (Some(name.as_bytes()), None)).collect();
+        self.produce("to_process_zone", &records);
+    }
+
+    /// Reads a topic from its start until `enough` says so.
+    fn read(&self, topic: &str, mut enough: impl FnMut(&[OwnedMessage]) -> bool) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &servers().0)
+            .set("group.id", format!("{}-reader", self.prefix))
+            .set("auto.offset.reset", "earliest")
+            .set("enable.auto.commit", "false")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[&self.topic(topic)]).unwrap();
+        let (mut messages, deadline) = (vec![], Instant::now() + PATIENCE);
+        while !enough(&messages) {
+            assert!(Instant::now() < deadline, "{topic}: only {} records", messages.len());
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
+                messages.push(message.detach());
+            }
+        }
+        messages
+    }
+
+    /// The joined records once every name has one.
+    fn joined(&self, names: &[String]) -> Vec<OwnedMessage> {
+        let missing = |messages: &[OwnedMessage]| {
+            let there: BTreeSet<_> = messages.iter().map(key).collect();
+            names.iter().any(|name| !there.contains(name))
+        };
+        self.read("all_collected_data", |messages| messages.len() >= names.len() && !missing(messages))
+    }
+}
+
+fn key(message: &OwnedMessage) -> String {
+    String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned()
+}
+
+fn header(message: &OwnedMessage, name: &str) -> Option<String> {
+    let headers = message.headers()?;
+    let header = headers.iter().find(|header| header.key == name)?;
+    Some(text(header.value.unwrap_or_default()))
+}
+
+/// Reads values as a foreign consumer does: the schema by its id from the registry, nothing of our own code.
+#[derive(Default)]
+struct Foreign(BTreeMap<u32, Schema>);
+
+impl Foreign {
+    fn read(&mut self, value: &[u8]) -> Value {
+        let (frame, datum) = value.split_at(5);
+        assert_eq!(frame[0], 0);
+        let id = u32::from_be_bytes(frame[1..].try_into().unwrap());
+        let schema = self.0.entry(id).or_insert_with(|| {
+            let (host, path) = servers().1.trim_start_matches("http://").split_once('/').unwrap();
+            let (code, body) = page(host, &format!("/{path}/schemas/ids/{id}")).unwrap();
+            assert_eq!(code, 200);
+            // The body may be chunked.
+            let json = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
+            let body: Value = serde_json::from_str(json).unwrap();
+            Schema::parse_str(body["schema"].as_str().unwrap()).unwrap()
+        });
+        let reader = GenericDatumReader::builder(schema).build().unwrap();
+        let mut rest = datum;
+        let value = reader.read_value(&mut rest).unwrap();
+        assert!(rest.is_empty());
+        Value::try_from(value).unwrap()
+    }
+}
+
+#[test]
+fn names_of_a_foreign_client_become_records_that_foreign_clients_read() {
+    let (scale, partitions) = (100, 4);
+    let flow = Flow::new("names", partitions);
+    let names = lab_names(scale);
+    // Before the group exists: a group without offsets starts at the earliest record.
+    flow.produce_names(&names);
+    let (running, address) = flow.start(scale, partitions, &[]);
+    let joined = flow.joined(&names);
+    let mut keys: Vec<_> = joined.iter().map(key).collect();
+    keys.sort();
+    assert_eq!(keys, names, "each name once");
+    let mut foreign = Foreign::default();
+    for message in &joined {
+        let record = foreign.read(message.payload().unwrap());
+        assert!(record["dnsResult"]["statusCode"].is_number(), "{record}");
+        assert_eq!(header(message, "domainflow-revision").as_deref(), Some("1"));
+        assert_eq!(header(message, "domainflow-complete").as_deref(), Some("true"));
+        assert!(header(message, "domainflow-run").is_some());
+    }
+    let report = status(&address).unwrap();
+    for node in report["nodes"].as_array().unwrap() {
+        assert!(node["statuses"]["OK"].as_u64() > Some(100), "{node}");
+    }
+    assert_eq!(report["dead_letters"], serde_json::json!({}));
+    assert!(running.stop("TERM").success());
+    // The requests of every stage are on their topics, the results of every collector are readable as well.
+    let collected = flow.read("collected_IP_data", |messages| messages.len() >= 4 * names.len());
+    let result = foreign.read(collected[0].payload().unwrap());
+    assert!(key(&collected[0]).starts_with("{\"dn\":"), "{}", key(&collected[0]));
+    assert!(result["collector"].is_string());
+}
+
+#[test]
+fn a_stopped_job_goes_on_where_it_was() {
+    goes_on("TERM", Some(0));
+}
+
+#[test]
+fn a_killed_job_goes_on_where_it_was() {
+    goes_on("KILL", None);
+}
+
+/// Stops the job in the middle and starts it again: every name has its record.
+fn goes_on(how: &str, code: Option<i32>) {
+    let (scale, partitions) = (300, 4);
+    let flow = Flow::new(how, partitions);
+    let names = lab_names(scale);
+    // A killed member is missed only after its session, so this test has a short one.
+    let session = ["--set", "kafka.properties.session.timeout.ms=6000"];
+    let (running, address) = flow.start(scale, partitions, &session);
+    flow.produce_names(&names);
+    wait_for("some records", || {
+        let report = status(&address)?;
+        (report["join"]["complete"].as_u64()? >= 50).then_some(())
+    });
+    assert_eq!(running.stop(how).code(), code);
+    let (again, _) = flow.start(scale, partitions, &session);
+    flow.joined(&names);
+    assert!(again.stop("TERM").success());
+}
+
+/// What cannot be read is told where it can be found, and nothing else suffers.
+#[test]
+fn bad_input_is_answered_or_becomes_a_dead_letter() {
+    let flow = Flow::new("bad", 2);
+    let (running, address) = flow.start(0, 2, &[]);
+    let unknown_schema = [0, 0, 1, 134, 159, 2, 0];
+    let truncated = |schema: u32| [&[0][..], &schema.to_be_bytes(), &[1]].concat();
+    wait_for("readiness", || page(&address, "/readyz").filter(|(code, _)| *code == 200));
+    flow.produce("to_process_zone", &[
+        (Some(b"\xff\xfe"), None),
+        (None, None),
+        (Some(b"foo..com"), None),
+        (Some(b"bad-json.cz"), Some(b"{bad json")),
+        (Some(b"bad-schema.cz"), Some(&unknown_schema)),
+        (Some(b"cut.cz"), Some(&truncated(1))),
+        (Some(b"plna-lab.cz"), Some(b"")),
+    ]);
+    flow.produce("to_process_DNS", &[(Some(b"null.cz"), None)]);
+    flow.produce("to_process_TLS", &[(Some(b"null.cz"), None)]);
+    flow.produce("to_process_IP", &[
+        (Some(b"{bad"), None),
+        (Some(b"{\"dn\":\"a\"}"), None),
+        (Some(b"{\"dn\":\"a\",\"ip\":\"999.1.1.1\"}"), None),
+    ]);
+    flow.produce("processed_TLS", &[(Some(b"x.cz"), None), (Some(b"x.cz"), Some(b"garbage")), (Some(b"x.cz"), Some(&unknown_schema))]);
+    flow.produce("collected_IP_data", &[(Some(b"no json"), Some(b"garbage"))]);
+
+    // Whatever else, the good name has its record.
+    assert_eq!(key(&flow.joined(&["plna-lab.cz".to_owned()])[0]), "plna-lab.cz");
+
+    let letters = flow.read("dead_letters", |messages| messages.len() >= 11);
+    let mut codes: Vec<_> = letters
+        .iter()
+        .map(|letter| {
+            let topic = header(letter, "domainflow-dead-topic").unwrap();
+            format!("{} {}", topic.split_once('.').unwrap().1, header(letter, "domainflow-dead-code").unwrap())
+        })
+        .collect();
+    codes.sort();
+    assert_eq!(codes, [
+        "collected_IP_data key-not-an-address",
+        "processed_TLS schema-unknown",
+        "processed_TLS value-missing",
+        "processed_TLS value-not-framed",
+        "to_process_IP key-not-an-address",
+        "to_process_IP key-not-an-address",
+        "to_process_zone key-missing",
+        "to_process_zone key-not-text",
+        "to_process_zone schema-unknown",
+        "to_process_zone value-malformed",
+        "to_process_zone value-not-framed",
+    ]);
+    let cut = letters.iter().find(|letter| key(letter) == "cut.cz").unwrap();
+    assert_eq!(cut.payload().unwrap(), truncated(1), "the bytes as they came");
+    for name in ["partition", "offset", "time", "stage", "message"] {
+        assert!(header(cut, &format!("domainflow-dead-{name}")).is_some(), "{name}");
+    }
+
+    // Requests with a readable key have their answer.
+    let mut foreign = Foreign::default();
+    let mut statuses = |topic: &str, count: usize| -> Vec<(String, i64)> {
+        let messages = flow.read(topic, |messages| messages.len() >= count);
+        messages.iter().map(|message| (key(message), foreign.read(message.payload().unwrap())["statusCode"].as_i64().unwrap())).collect()
+    };
+    let zones: BTreeMap<_, _> = statuses("processed_zone", 5).into_iter().collect();
+    for (name, expected) in [("foo..com", 2), ("bad-json.cz", 1), ("bad-schema.cz", 1), ("cut.cz", 1), ("plna-lab.cz", 0)] {
+        assert_eq!(zones[name], expected, "{name}");
+    }
+    assert!(statuses("processed_DNS", 2).contains(&("null.cz".to_owned(), 1)));
+    let addresses = statuses("collected_IP_data", 5);
+    let of_bad = addresses.iter().filter(|(key, _)| key.contains("999.1.1.1"));
+    assert!(of_bad.clone().all(|(_, status)| *status == 3), "{addresses:?}");
+    let report = status(&address).unwrap();
+    let counted: u64 = report["dead_letters"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(counted, 11, "{report}");
+    assert!(running.stop("TERM").success());
+}
+
+#[test]
+fn what_does_not_fit_at_the_start_is_told() {
+    let flow = Flow::new("start", 3);
+    let fails = |more: &[&str], code: i32, said: &[&str]| {
+        let output = run(&flow.command(&["run"], &[more, &["--lab", "--set", "admin.listen="]].concat()));
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{message}");
+        for said in said {
+            assert!(message.contains(said), "`{said}` is not said:\n{message}");
+        }
+    };
+    fails(&["--set", "topics.partitions=4"], 4, &["topics have the wrong number of partitions", "has 3, not 4", "topics-partitions", "hint:"]);
+    let closed = format!("registry.url=http://127.0.0.1:{}", free_port());
+    fails(&["--set", "topics.partitions=3", "--set", &closed], 4, &["the schema registry at", "cannot be reached", "registry-unreachable", "hint:"]);
+    let (broker, registry) = servers();
+    let missing = run(&[
+        "validate", "join", "--probe", "--set", &format!("kafka.bootstrap_servers={broker}"), "--set", &format!("registry.url={registry}"),
+        "--set", "dns.resolvers=127.0.0.1:53", "--set", "topics.partitions=3",
+    ]);
+    // Nobody has created topics without a prefix on this broker.
+    assert_eq!(missing.status.code(), Some(4), "{}", text(&missing.stderr));
+    assert!(text(&missing.stderr).contains("topics are missing: processed_zone"), "{}", text(&missing.stderr));
+    let probed = run(&flow.command(&["validate"], &["--probe", "--set", "topics.partitions=3", "--set", "dns.resolvers=127.0.0.1:53"]));
+    assert!(probed.status.success(), "{}", text(&probed.stderr));
+    assert!(text(&probed.stdout).contains("broker and topics"));
+    let registered = run(&flow.command(&["schema", "register"], &["--format", "json"]));
+    assert!(registered.status.success(), "{}", text(&registered.stderr));
+    let checked = run(&flow.command(&["schema", "check"], &[]));
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    assert!(text(&checked.stdout).contains("fits schema"));
+}
