@@ -38,9 +38,15 @@ pub async fn run(layers: &Layers, args: Collect) -> Result<Exit, Failure> {
 }
 
 /// All stages, on topics that are gone afterwards.
-async fn all(mut settings: Settings, lab: Option<&Lab>, names: &[String], text: bool) -> Result<Exit, Failure> {
+async fn all(
+    mut settings: Settings,
+    lab: Option<&Lab>,
+    names: &[String],
+    text: bool,
+) -> Result<Exit, Failure> {
     let stop = Stop::listen();
-    let state = tempfile::tempdir().map_err(|source| BatchError::Output { path: std::env::temp_dir(), source })?;
+    let state =
+        tempfile::tempdir().map_err(|source| BatchError::Output { path: std::env::temp_dir(), source })?;
     settings.state.dir = state.path().join("state");
     let input = match names {
         [only] if only == "-" => Input::Stdin,
@@ -50,7 +56,7 @@ async fn all(mut settings: Settings, lab: Option<&Lab>, names: &[String], text: 
     let output = if text { Output::from(Viewed) } else { Output::from(std::io::stdout()) };
     let plan = start::plan("domainradar", &settings)?;
     let process = Process::embedded(settings, plan, lab.map(Lab::ping))?;
-    let batch = Batch::start(process, input, output).await?;
+    let batch = Batch::start(process, input, output, &[]).await?;
     let summary = batch.run(stop.asked()).await?;
     for (name, status) in &summary.examples {
         show::line_to_stderr(&format!("{name}: no record, the zone says {status}"));

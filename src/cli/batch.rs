@@ -10,7 +10,7 @@ use super::{lab, show, start};
 use crate::config::{Loader, Settings};
 use crate::embed::{Batch, BatchError, Input, Output, Process, Summary};
 use crate::error::{Exit, Failure};
-use crate::lab::Lab;
+use crate::lab::{Lab, LabRequest};
 use crate::model::STATUSES;
 
 /// Runs a flow on a list.
@@ -26,7 +26,7 @@ pub async fn run(layers: &Layers, args: Run) -> Result<Exit, Failure> {
         Some(path) if path.as_os_str() != "-" => Output::File(made(path)?),
         _ => Output::from(std::io::stdout()),
     };
-    let summary = process(settings, &args.spec, input, output, lab.as_ref()).await?;
+    let summary = process(settings, &args.spec, input, output, lab.as_ref(), &[]).await?;
     match args.format {
         // Standard output may hold the records.
         Format::Text => show::line_to_stderr(&text(&summary)),
@@ -49,12 +49,16 @@ pub async fn demo(layers: &Layers, args: Demo) -> Result<Exit, Failure> {
     });
     let input = Input::names(names);
     if args.format == Format::Text {
-        show::line("Everything runs in this process: topics, collectors, join, and a miniature internet (the lab).");
+        show::line(
+            "Everything runs in this process: topics, collectors, join, and a miniature internet (the lab).",
+        );
         if !settings.admin.listen.is_empty() {
             show::line(&format!("While it runs: curl http://{}/status", settings.admin.listen));
         }
     }
-    let summary = process(settings, "domainradar", input, Output::File(path.clone()), lab.as_ref()).await?;
+    let output = Output::File(path.clone());
+    let beside = lab.as_ref().map(Lab::requests).unwrap_or_default();
+    let summary = process(settings, "domainradar", input, output, lab.as_ref(), &beside).await?;
     show::either(args.format, &summary, || {
         format!(
             "{}\n\nThe records are in {path}, one JSON object a line. Look at one with\n  head -1 {path} | jq .",
@@ -71,12 +75,13 @@ async fn process(
     input: Input,
     output: Output,
     lab: Option<&Lab>,
+    beside: &[LabRequest],
 ) -> Result<Summary, Failure> {
     let stop = Stop::listen();
     start::start(&settings, true);
     let plan = start::plan(spec, &settings)?;
     let process = Process::embedded(settings, plan, lab.map(Lab::ping))?;
-    let batch = Batch::start(process, input, output).await?;
+    let batch = Batch::start(process, input, output, beside).await?;
     let shown = Shown::start(batch.progress());
     let summary = batch.run(stop.asked()).await;
     drop(shown);
@@ -127,7 +132,11 @@ pub fn text(summary: &Summary) -> String {
             counts.collect::<Vec<_>>().join(", ")
         ));
         for (name, status) in &summary.examples {
-            text.push_str(&format!("\n  {} {}", if name.is_empty() { "(empty)" } else { name }, styled(DIM, status)));
+            text.push_str(&format!(
+                "\n  {} {}",
+                if name.is_empty() { "(empty)" } else { name },
+                styled(DIM, status)
+            ));
         }
     }
     let dead: u64 = summary.dead_letters.values().sum();

@@ -14,9 +14,16 @@ pub fn list(layers: &Layers, args: &List) -> Result<Exit, Failure> {
     match args.what {
         Listed::Collectors => show::either(args.format, &COLLECTORS, || {
             let row = |collector: &crate::collect::catalogue::Described| {
-                let follow_ups: Vec<_> = collector.follow_ups.iter().map(|follow_up| follow_up.name()).collect();
+                let follow_ups: Vec<_> =
+                    collector.follow_ups.iter().map(|follow_up| follow_up.name()).collect();
                 let about = collector.about.to_owned();
-                [collector.name.to_owned(), collector.request.to_owned(), collector.result.to_owned(), follow_ups.join(", "), about]
+                [
+                    collector.name.to_owned(),
+                    collector.request.to_owned(),
+                    collector.result.to_owned(),
+                    follow_ups.join(", "),
+                    about,
+                ]
             };
             let rows: Vec<_> = COLLECTORS.iter().map(row).collect();
             show::table(["collector", "from", "to", "then", "what it finds out"], &rows)

@@ -8,7 +8,10 @@ pub fn exit_codes() -> [(Exit, &'static str); 8] {
         (Exit::Done, "done"),
         (Exit::Usage, "the command line or the dataflow file is wrong"),
         (Exit::Config, "the configuration is wrong"),
-        (Exit::Unreachable, "a dependency (broker, registry, database file) cannot be reached or does not fit"),
+        (
+            Exit::Unreachable,
+            "a dependency (broker, registry, database file) cannot be reached or does not fit",
+        ),
         (Exit::State, "the state on disk cannot be used"),
         (Exit::Internal, "a broken invariant; please report it"),
         (Exit::Interrupted, "stopped by an interrupt before the work was done"),

@@ -28,9 +28,17 @@ pub async fn validate(layers: &Layers, args: &Validate) -> Result<Exit, Failure>
         let process = process.await.map_err(|_| crate::io::IoError::Stopped)??;
         checked.extend(process.probe().await?);
     }
-    show::either(args.format, &json!({ "flow": name, "nodes": nodes, "topics": topics, "checked": checked }), || {
-        format!("{} {name}: {nodes} nodes, {topics} topics; checked: {}", styled(GOOD, "valid"), checked.join(", "))
-    });
+    show::either(
+        args.format,
+        &json!({ "flow": name, "nodes": nodes, "topics": topics, "checked": checked }),
+        || {
+            format!(
+                "{} {name}: {nodes} nodes, {topics} topics; checked: {}",
+                styled(GOOD, "valid"),
+                checked.join(", ")
+            )
+        },
+    );
     Ok(Exit::Done)
 }
 

@@ -13,10 +13,15 @@ use crate::error::{Exit, Failure};
 pub async fn run(layers: &Layers, command: Schema) -> Result<Exit, Failure> {
     match command {
         Schema::List { format } => {
-            let all: Vec<_> = RECORDS.iter().map(|record| json!({ "topic": record.topic, "schema": (record.schema)() })).collect();
+            let all: Vec<_> = RECORDS
+                .iter()
+                .map(|record| json!({ "topic": record.topic, "schema": (record.schema)() }))
+                .collect();
             show::either(format, &all, || {
                 let row = |record: &crate::codec::RecordSchema| {
-                    let name = (record.schema)().name().map_or_else(|| "string".to_owned(), |name| name.fullname(None).to_string());
+                    let name = (record.schema)()
+                        .name()
+                        .map_or_else(|| "string".to_owned(), |name| name.fullname(None).to_string());
                     [record.topic.to_owned(), name, format!("schemas/{}.avsc", record.topic)]
                 };
                 let rows: Vec<_> = RECORDS.iter().map(row).collect();

@@ -13,7 +13,10 @@ pub struct Stop {
 impl Stop {
     /// Listens from now on.
     pub fn listen() -> Self {
-        Self { interrupt: signal(SignalKind::interrupt()).ok(), terminate: signal(SignalKind::terminate()).ok() }
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+        }
     }
 
     /// Waits for the first signal; from then on the next one ends the process.

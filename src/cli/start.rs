@@ -44,9 +44,10 @@ pub fn settings(layers: &Layers, mut base: Loader) -> Result<Settings, Failure> 
     for file in &layers.config {
         base.file(file)?;
     }
-    base.environment(std::env::vars_os().filter_map(|(name, value)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    }))?;
+    base.environment(
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )?;
     for setting in &layers.set {
         base.set(setting)?;
     }

@@ -17,7 +17,15 @@ pub fn record(record: &Value) -> String {
         }
     };
     let zone = &record["zone"];
-    put("zone", format!("{}  primary {}  DNSKEY {}", text(&zone["zone"]), text(&zone["soa"]["primaryNS"]), text(&zone["hasDNSKEY"])));
+    put(
+        "zone",
+        format!(
+            "{}  primary {}  DNSKEY {}",
+            text(&zone["zone"]),
+            text(&zone["soa"]["primaryNS"]),
+            text(&zone["hasDNSKEY"])
+        ),
+    );
     let dns = &record["dnsResult"];
     put("dns", status(dns));
     let data = &dns["dnsData"];
@@ -32,18 +40,34 @@ pub fn record(record: &Value) -> String {
         put("tls", status(tls));
         let data = &tls["tlsData"];
         if !data.is_null() {
-            put("", format!("{} {} from {}", text(&data["protocol"]), text(&data["cipher"]), text(&data["fromIP"])));
+            put(
+                "",
+                format!(
+                    "{} {} from {}",
+                    text(&data["protocol"]),
+                    text(&data["cipher"]),
+                    text(&data["fromIP"])
+                ),
+            );
             put("", each(&data["certificates"], |certificate| text(&certificate["dn"])));
         }
-        put("page", tls["html"].as_str().map_or(String::new(), |html| format!("{} characters", html.chars().count())));
+        put(
+            "page",
+            tls["html"].as_str().map_or(String::new(), |html| format!("{} characters", html.chars().count())),
+        );
     }
     let rdap = &record["rdapDomainResult"];
     if !rdap.is_null() {
         put("rdap", status(rdap));
-        let events = each(&rdap["rdapData"]["events"], |event| format!("{} {}", text(&event["eventAction"]), text(&event["eventDate"])));
+        let events = each(&rdap["rdapData"]["events"], |event| {
+            format!("{} {}", text(&event["eventAction"]), text(&event["eventDate"]))
+        });
         put("", events);
         let whois = rdap["whoisStatusCode"].as_i64().map(|code| Status(code as i32));
-        put("whois", whois.filter(|status| *status != Status::WHOIS_NOT_PERFORMED).map_or(String::new(), coloured));
+        put(
+            "whois",
+            whois.filter(|status| *status != Status::WHOIS_NOT_PERFORMED).map_or(String::new(), coloured),
+        );
         put("", text(&rdap["whoisParsed"]["registrar"]));
     }
     for (address, results) in record["ipResults"].as_object().into_iter().flatten() {
@@ -56,9 +80,12 @@ pub fn record(record: &Value) -> String {
             data("nerd")["reputation"].as_f64().map_or(String::new(), |score| format!("nerd {score}")),
             text(&data("rdap-ip")["handle"]),
         ];
-        let failed = results.as_object().into_iter().flatten().filter(|(_, result)| result["statusCode"] != 0);
-        let failed: Vec<_> = failed.map(|(collector, result)| format!("{collector} {}", status(result))).collect();
-        let parts = parts.iter().map(|part| part.trim().to_owned()).chain(failed).filter(|part| !part.is_empty());
+        let failed =
+            results.as_object().into_iter().flatten().filter(|(_, result)| result["statusCode"] != 0);
+        let failed: Vec<_> =
+            failed.map(|(collector, result)| format!("{collector} {}", status(result))).collect();
+        let parts =
+            parts.iter().map(|part| part.trim().to_owned()).chain(failed).filter(|part| !part.is_empty());
         put(address, parts.collect::<Vec<_>>().join("  "));
     }
     lines.join("\n")

@@ -20,7 +20,7 @@ pub use format::Format;
 pub use part::{Part, PartKind, PartReader, Reading};
 pub use registry::{FolderRegistry, HttpRegistry, Registry, RegistryConfig, RegistryError, SchemaId};
 pub use schemas::{Known, Schemas, fits};
-pub use splice::{JoinedParts, Splicer};
+pub use splice::{ByCollector, JoinedParts, Splicer};
 pub use topic::TopicCodec;
 pub use wire::{RECORDS, RecordSchema, Wire};
 

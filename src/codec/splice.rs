@@ -21,8 +21,11 @@ pub struct JoinedParts<'a> {
     /// The RDAP and WHOIS result.
     pub rdap: Option<&'a [u8]>,
     /// For each address its results by collector; `None` if the name has no addresses.
-    pub addresses: Option<Vec<(&'a str, Vec<(&'a str, &'a [u8])>)>>,
+    pub addresses: Option<Vec<(&'a str, ByCollector<'a>)>>,
 }
+
+/// The results about one address, by the collector's name.
+pub type ByCollector<'a> = Vec<(&'a str, &'a [u8])>;
 
 /// Makes joined records of one format.
 #[derive(Clone)]

@@ -31,7 +31,9 @@ impl<T: Wire> TopicCodec<T> {
     pub async fn new(format: Format, topic: &str, schemas: &Schemas) -> Result<Self, RegistryError> {
         let format = match format {
             Format::Json => Form::Json,
-            Format::Avro => Form::Avro { schemas: schemas.clone(), ours: schemas.register::<T>(topic).await? },
+            Format::Avro => {
+                Form::Avro { schemas: schemas.clone(), ours: schemas.register::<T>(topic).await? }
+            }
         };
         Ok(Self { format, record: PhantomData })
     }

@@ -101,6 +101,8 @@ pub static COLLECTORS: &[Described] = &[
         follow_ups: &[],
         statuses: &[
             Status::OK,
+            Status::INVALID_MESSAGE,
+            Status::INVALID_DOMAIN_NAME,
             Status::INVALID_ADDRESS,
             Status::UNSUPPORTED_ADDRESS,
             Status::CANNOT_FETCH,
@@ -137,6 +139,7 @@ pub static COLLECTORS: &[Described] = &[
         follow_ups: &[],
         statuses: &[
             Status::OK,
+            Status::INVALID_MESSAGE,
             Status::INVALID_ADDRESS,
             Status::CANNOT_FETCH,
             Status::TIMEOUT,
@@ -156,6 +159,7 @@ pub static COLLECTORS: &[Described] = &[
         follow_ups: &[],
         statuses: &[
             Status::OK,
+            Status::INVALID_MESSAGE,
             Status::INVALID_ADDRESS,
             Status::UNSUPPORTED_ADDRESS,
             Status::DISABLED,
@@ -173,7 +177,13 @@ pub static COLLECTORS: &[Described] = &[
         request: "to_process_IP",
         result: "collected_IP_data",
         follow_ups: &[],
-        statuses: &[Status::OK, Status::INVALID_ADDRESS, Status::DISABLED, Status::NOT_FOUND],
+        statuses: &[
+            Status::OK,
+            Status::INVALID_MESSAGE,
+            Status::INVALID_ADDRESS,
+            Status::DISABLED,
+            Status::NOT_FOUND,
+        ],
     },
     Described {
         name: "rtt",
@@ -184,6 +194,7 @@ pub static COLLECTORS: &[Described] = &[
         follow_ups: &[],
         statuses: &[
             Status::OK,
+            Status::INVALID_MESSAGE,
             Status::INVALID_ADDRESS,
             Status::UNSUPPORTED_ADDRESS,
             Status::INTERNAL_ERROR,

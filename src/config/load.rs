@@ -64,12 +64,14 @@ impl Loader {
     }
 
     /// Applies the environment variables of a process.
-    pub fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) -> Result<(), ConfigError> {
+    pub fn environment(
+        &mut self,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<(), ConfigError> {
         let mut ours: Vec<_> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
         ours.sort();
         for (name, text) in ours {
-            let mut path: Vec<String> =
-                name[PREFIX.len()..].split("__").map(str::to_lowercase).collect();
+            let mut path: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_lowercase).collect();
             if let [kafka, properties, key] = path.as_mut_slice()
                 && [kafka.as_str(), properties.as_str()] == FREE
             {
@@ -191,7 +193,11 @@ impl Loader {
             }
             Err(error) => {
                 let message = error.message().lines().next().unwrap_or_default().to_owned();
-                Err(ConfigError::Wrong { origin, message: format!("{}: {message}", path.join(".")), hint: None })
+                Err(ConfigError::Wrong {
+                    origin,
+                    message: format!("{}: {message}", path.join(".")),
+                    hint: None,
+                })
             }
         }
     }

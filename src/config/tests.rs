@@ -14,7 +14,8 @@ fn load(apply: impl FnOnce(&mut Loader) -> Result<(), ConfigError>) -> Result<Se
 #[test]
 fn the_file_of_defaults_is_what_the_code_does() {
     let of_file = load(|loader| loader.text("config/default.toml", DEFAULT)).unwrap();
-    let (of_file, of_code) = (serde_json::to_value(of_file).unwrap(), serde_json::to_value(Settings::default()).unwrap());
+    let (of_file, of_code) =
+        (serde_json::to_value(of_file).unwrap(), serde_json::to_value(Settings::default()).unwrap());
     for (section, keys) in of_code.as_object().unwrap() {
         assert_eq!(&of_file[section], keys, "{section}");
     }
@@ -32,7 +33,10 @@ fn the_file_of_defaults_is_what_the_code_does() {
 #[test]
 fn later_layers_win() {
     let settings = load(|loader| {
-        loader.text("a.toml", "[dns]\ntimeout = \"1s\"\nretries = 3\n[kafka.properties]\n\"security.protocol\" = \"SSL\"\n")?;
+        loader.text(
+            "a.toml",
+            "[dns]\ntimeout = \"1s\"\nretries = 3\n[kafka.properties]\n\"security.protocol\" = \"SSL\"\n",
+        )?;
         loader.text("b.toml", "dns.timeout = \"2s\"\n")?;
         let variables = [
             ("DOMAINFLOW__DNS__RETRIES", "4"),
@@ -56,7 +60,8 @@ fn later_layers_win() {
     assert_eq!(settings.geo.city_db.as_deref(), Some(std::path::Path::new("/x.mmdb")));
     assert_eq!(settings.rdap.bootstrap, ["a.json", "b.json"]);
     assert!(settings.net.allow_private);
-    let properties: Vec<_> = settings.kafka.properties.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let properties: Vec<_> =
+        settings.kafka.properties.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(properties, ["sasl.mechanism=PLAIN", "security.protocol=SSL", "ssl.ca.location=/ca.pem"]);
 }
 
@@ -69,16 +74,28 @@ fn mistakes_have_a_place_and_a_hint() {
         Box::new(move |loader| loader.environment([(name.to_owned(), value.to_owned())].into_iter()))
     };
     for (apply, message, hint) in [
-        (file("[kafka]\nbootstrap_server = \"x\"\n"), "c.toml:2:1: unknown key `kafka.bootstrap_server`", "did you mean `kafka.bootstrap_servers`?"),
+        (
+            file("[kafka]\nbootstrap_server = \"x\"\n"),
+            "c.toml:2:1: unknown key `kafka.bootstrap_server`",
+            "did you mean `kafka.bootstrap_servers`?",
+        ),
         (file("[dns]\ntimeout = 5\n"), "c.toml:2:1: dns.timeout: ", ""),
-        (file("[dns]\ntimeout = \"5\"\n"), "c.toml:2:1: dns.timeout: `5` is not a length of time such as 5s", ""),
+        (
+            file("[dns]\ntimeout = \"5\"\n"),
+            "c.toml:2:1: dns.timeout: `5` is not a length of time such as 5s",
+            "",
+        ),
         (file("[dns]\ntimeout = \n"), "c.toml:2:11: ", ""),
         (file("[topics]\nformat = \"xml\"\n"), "c.toml:2:1: topics.format: unknown variant `xml`", ""),
         (file("dns = 1\n"), "c.toml:1:1: unknown key `dns`", ""),
         (set("dns.timeout"), "--set dns.timeout: a setting is written section.key=value", ""),
         (set("topics.partitions=many"), "--set topics.partitions=many: `many` is not a whole number", ""),
         (set("state.memory=64"), "--set state.memory=64: state.memory: `64` is not a size", ""),
-        (set("topic.partitions=1"), "--set topic.partitions=1: unknown key `topic.partitions`", "did you mean `topics.partitions`?"),
+        (
+            set("topic.partitions=1"),
+            "--set topic.partitions=1: unknown key `topic.partitions`",
+            "did you mean `topics.partitions`?",
+        ),
         (env("DOMAINFLOW__RTT__COUNT", "0"), "environment variable DOMAINFLOW__RTT__COUNT: rtt.count: ", ""),
         (env("DOMAINFLOW__RTT", "0"), "environment variable DOMAINFLOW__RTT: unknown key `rtt`", ""),
     ] {

@@ -55,13 +55,14 @@ impl Ask {
         let zone: ZoneResult = self.collectors.zone.collect(&subject, None).await;
         let next = zone.next(None);
         let request = next.iter().find_map(|next| match next {
-            Next::Dns(request) => Some(request.clone()),
+            Next::Dns(request) => Some((**request).clone()),
             _ => None,
         });
         match (collector.name, request) {
             ("rdap-dn", _) => {
                 let zone = zone.zone.map(|zone| zone.zone);
-                let result = self.collectors.rdap_dn.collect(&subject, Some(RDAPDomainRequest { zone })).await;
+                let result =
+                    self.collectors.rdap_dn.collect(&subject, Some(RDAPDomainRequest { zone })).await;
                 vec![json(&result)]
             }
             ("zone", _) | (_, None) => vec![json(&zone)],

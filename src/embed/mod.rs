@@ -8,7 +8,7 @@
 //! let plan = domainflow::spec::parse("flow.yaml", "...", settings.topics.format)?;
 //! let process = Process::embedded(settings, plan, None)?;
 //! let input = Input::names(["example.com".to_owned()]);
-//! let batch = Batch::start(process, input, std::io::stdout().into()).await?;
+//! let batch = Batch::start(process, input, std::io::stdout().into(), &[]).await?;
 //! let summary = batch.run(std::future::pending()).await?;
 //! println!("{} joined", summary.joined);
 //! # Ok(())

@@ -129,7 +129,8 @@ impl Process {
         let avro = plan.topics.iter().any(|topic| topic.record.is_some() && topic.format == Format::Avro);
         if avro && settings.registry.url.is_empty() {
             return Err(ConfigError::Conflict {
-                message: "topics of format avro need a schema registry, and registry.url is not set".to_owned(),
+                message: "topics of format avro need a schema registry, and registry.url is not set"
+                    .to_owned(),
                 hint: "set registry.url, or topics.format = \"json\"".to_owned(),
             }
             .into());

@@ -58,7 +58,8 @@ impl Assignments {
         meters: Arc<Meters>,
         failed: Arc<dyn Fn(IoError) + Send + Sync>,
     ) -> Self {
-        let joined = joined.iter().filter_map(|topic| inputs.iter().position(|input| input == topic)).collect();
+        let joined =
+            joined.iter().filter_map(|topic| inputs.iter().position(|input| input == topic)).collect();
         Self {
             inputs,
             joined,
@@ -87,17 +88,28 @@ impl Assignments {
     }
 
     /// Where the join's inputs of a partition start, and with which names.
-    fn resume(&self, partition: u32, committed: &[Option<Position>]) -> Result<(Vec<Start>, Pending), IoError> {
+    fn resume(
+        &self,
+        partition: u32,
+        committed: &[Option<Position>],
+    ) -> Result<(Vec<Start>, Pending), IoError> {
         let topics: Vec<Topic> = self.joined.iter().map(|&index| self.inputs[index]).collect();
         let rows = topics.iter().map(|&topic| self.rows.position(topic, partition));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let of_join = || self.joined.iter().map(|&index| committed[index].as_ref());
-        let group: Vec<Option<i64>> = of_join().map(|position| position.map(|position| position.offset)).collect();
+        let group: Vec<Option<i64>> =
+            of_join().map(|position| position.map(|position| position.offset)).collect();
         let resumption = resolve(&rows, &group);
+        let offset = |start: &Start| match start {
+            Start::Earliest => 0,
+            Start::At(offset) => *offset,
+        };
+        let starts: Vec<i64> = resumption.starts.iter().map(offset).collect();
         let names = match resumption.keep_rows {
             true => self.rows.load(partition)?,
             false => {
-                self.rows.clear(partition, &topics)?;
+                let starts: Vec<_> = topics.into_iter().zip(starts.iter().copied()).collect();
+                self.rows.reset(partition, &starts)?;
                 Vec::new()
             }
         };
@@ -105,11 +117,6 @@ impl Assignments {
             tracing::info!(partition, names = names.len(), "open names restored");
         }
         let clock = of_join().flatten().filter_map(|position| position.metadata.parse().ok()).max();
-        let offset = |start: &Start| match start {
-            Start::Earliest => 0,
-            Start::At(offset) => *offset,
-        };
-        let starts = resumption.starts.iter().map(offset).collect();
         let opening = Opening { names, clock: clock.unwrap_or(0), starts };
         let pending = Pending { committed: committed.to_vec(), live_from: resumption.live_from, opening };
         Ok((resumption.starts, pending))
@@ -167,7 +174,10 @@ impl Owner for Assignments {
         for _ in &self.doors {
             let left = deadline.saturating_duration_since(Instant::now());
             if finished.recv_timeout(left).is_err() {
-                tracing::warn!(?partitions, "partitions were given up before everything of them was committed");
+                tracing::warn!(
+                    ?partitions,
+                    "partitions were given up before everything of them was committed"
+                );
                 break;
             }
         }

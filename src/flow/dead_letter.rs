@@ -67,7 +67,14 @@ impl DeadLetters {
         self.letter("outbox", place, kept, error.code().name, &error.to_string())
     }
 
-    fn letter(&self, stage: &str, place: Place, mut record: RawRecord, code: &'static str, why: &str) -> Outgoing {
+    fn letter(
+        &self,
+        stage: &str,
+        place: Place,
+        mut record: RawRecord,
+        code: &'static str,
+        why: &str,
+    ) -> Outgoing {
         self.meters.dead_letter(code);
         let time = record.time.to_string();
         for (name, text) in [

@@ -11,7 +11,7 @@ use crate::model::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
     /// To the DNS collector.
-    Dns(DNSRequest),
+    Dns(Box<DNSRequest>),
     /// To the RDAP collector.
     RdapDn(RDAPDomainRequest),
     /// To the TLS collector: the address to connect to.
@@ -41,7 +41,7 @@ pub trait LeadsTo<R> {
 impl LeadsTo<ZoneRequest> for ZoneResult {
     fn next(&self, request: Option<&ZoneRequest>) -> Vec<Next> {
         let Some(info) = self.zone.as_ref().filter(|_| self.status_code.ok()) else { return Vec::new() };
-        let dns = zone::dns_request(request, info).map(Next::Dns);
+        let dns = zone::dns_request(request, info).map(|request| Next::Dns(Box::new(request)));
         dns.into_iter().chain(zone::rdap_request(request, info).map(Next::RdapDn)).collect()
     }
 }
@@ -51,7 +51,8 @@ impl LeadsTo<DNSRequest> for DNSResult {
         if !self.status_code.ok() {
             return Vec::new();
         }
-        let tls = self.dns_data.as_ref().and_then(dns::tls_target).map(|address| Next::Tls(address.to_owned()));
+        let tls =
+            self.dns_data.as_ref().and_then(dns::tls_target).map(|address| Next::Tls(address.to_owned()));
         tls.into_iter().chain(dns::ip_targets(self).map(|address| Next::Ip(address.to_owned()))).collect()
     }
 }

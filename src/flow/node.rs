@@ -18,9 +18,7 @@ use crate::codec::{DecodeError, TopicCodec, Wire};
 use crate::collect::Collector;
 use crate::collect::catalogue::SubjectKind;
 use crate::io::{Headers, Outgoing, RawRecord, Topic, partition_of};
-use crate::model::{
-    DNSRequest, Outcome, RDAPDomainRequest, Status, Subject, SubjectError, Verdict,
-};
+use crate::model::{DNSRequest, Outcome, RDAPDomainRequest, Status, Subject, SubjectError, Verdict};
 use crate::telemetry::NodeMeter;
 
 /// One record for a node.
@@ -245,4 +243,3 @@ impl Drop for Running<'_> {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
-

@@ -63,7 +63,11 @@ pub struct Parts<'a> {
 
 impl Parts<'_> {
     /// The work of a node of the plan.
-    pub async fn work(&self, collectors: &Collectors, node: &CollectNode) -> Result<Arc<dyn Work>, RegistryError> {
+    pub async fn work(
+        &self,
+        collectors: &Collectors,
+        node: &CollectNode,
+    ) -> Result<Arc<dyn Work>, RegistryError> {
         // One line for each collector of the catalogue; a test says which is missing.
         match node.collector.name {
             "zone" => self.node(collectors.zone.clone(), node).await,
@@ -101,7 +105,8 @@ impl Parts<'_> {
                 codec: TopicCodec::new(self.format(&node.to), &node.to, self.schemas).await?,
             },
             follow_ups,
-            starts_runs: self.plan.entry() == Some(node.from.as_str()) && node.collector.subject == SubjectKind::Name,
+            starts_runs: self.plan.entry() == Some(node.from.as_str())
+                && node.collector.subject == SubjectKind::Name,
             partitions: self.topics.partitions(),
             limit: self.limit,
             dead_letters: self.dead_letters.clone(),

@@ -224,7 +224,11 @@ mod tests {
                         bell,
                         activator,
                         shared: Shared::new(),
-                        meters: std::sync::Arc::new(Meters::new("f", [], std::sync::Arc::new(ManualClock::at(1)))),
+                        meters: std::sync::Arc::new(Meters::new(
+                            "f",
+                            [],
+                            std::sync::Arc::new(ManualClock::at(1)),
+                        )),
                         failed: Rc::new(|error| panic!("{error}")),
                         partitions: BTreeMap::new(),
                         turn: 0,

@@ -70,7 +70,8 @@ pub fn topics(plan: &Plan, partitions: u32) -> Topics {
 impl Flow {
     /// Starts a flow on the current Tokio runtime.
     pub async fn start(parts: FlowParts) -> Result<Self, Failure> {
-        let FlowParts { plan, topics, transport, group, store, schemas, collectors, settings, meters, clock } = parts;
+        let FlowParts { plan, topics, transport, group, store, schemas, collectors, settings, meters, clock } =
+            parts;
         let failure = Arc::new(FailureSlot::new(meters.clone()));
         let failed: Arc<dyn Fn(IoError) + Send + Sync> = {
             let failure = failure.clone();
@@ -127,7 +128,8 @@ impl Flow {
                 Some((setup, feed))
             }
         };
-        let joined: Vec<_> = join.iter().flat_map(|(setup, _)| setup.inputs.iter().map(|(_, topic)| *topic)).collect();
+        let joined: Vec<_> =
+            join.iter().flat_map(|(setup, _)| setup.inputs.iter().map(|(_, topic)| *topic)).collect();
         let count = settings.engine.worker_count();
         let worker_plan = WorkerPlan {
             nodes,
@@ -250,7 +252,10 @@ async fn last_cuts(assignments: &Arc<Assignments>) {
 fn part_readers(plan: &Plan, node: &JoinNode, schemas: &Schemas) -> Vec<PartReader> {
     let format = |topic: &str| plan.topic(topic).map(|topic| topic.format).unwrap_or_default();
     let joined = format(&node.to);
-    node.from.iter().map(|(kind, topic)| PartReader::new(*kind, format(topic), joined, schemas.clone())).collect()
+    node.from
+        .iter()
+        .map(|(kind, topic)| PartReader::new(*kind, format(topic), joined, schemas.clone()))
+        .collect()
 }
 
 fn policy(node: &JoinNode, settings: &FlowSettings) -> Policy {

@@ -63,7 +63,11 @@ impl Shared {
     /// Notes whether source `source` found something.
     pub fn set_busy(&self, source: usize, busy: bool) {
         let mut sources = self.busy.borrow_mut();
-        if busy { sources.insert(source) } else { sources.remove(&source) };
+        if busy {
+            sources.insert(source)
+        } else {
+            sources.remove(&source)
+        };
     }
 
     /// Whether all sources are caught up.

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::operator::Operator as _;
 use timely::dataflow::operators::Concatenate as _;
+use timely::dataflow::operators::generic::operator::Operator as _;
 use timely::dataflow::{Scope, StreamVec};
 use tokio::runtime::Handle;
 
@@ -158,9 +158,11 @@ fn run_node<'scope>(
             input.for_each_stamp(|capability, batches| {
                 let mut session = output.session(&capability);
                 for batch in batches {
-                    session.give_iterator(
-                        batch.drain(..).map(|(request, outputs)| Out::Finished { node, request, outputs }),
-                    );
+                    session.give_iterator(batch.drain(..).map(|(request, outputs)| Out::Finished {
+                        node,
+                        request,
+                        outputs,
+                    }));
                 }
             });
         }

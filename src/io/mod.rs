@@ -5,8 +5,8 @@
 //! together. Next: `transport.rs` (the seam), `outbox.rs`, `embedded/mod.rs`, `kafka/mod.rs`.
 
 pub mod embedded;
-pub mod kafka;
 mod error;
+pub mod kafka;
 mod outbox;
 mod partitioner;
 mod record;

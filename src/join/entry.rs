@@ -174,12 +174,8 @@ impl<P> Entry<P> {
     /// What is needed and has not arrived. While the DNS result is missing, what it would ask for is not known.
     pub fn awaited<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = Awaited> + 'a {
         let tls = policy.tls && self.dns.as_ref().is_some_and(|dns| dns.tls);
-        let of_name = [
-            (true, PartId::Zone),
-            (true, PartId::Dns),
-            (policy.rdap, PartId::Rdap),
-            (tls, PartId::Tls),
-        ];
+        let of_name =
+            [(true, PartId::Zone), (true, PartId::Dns), (policy.rdap, PartId::Rdap), (tls, PartId::Tls)];
         let of_addresses = self.addresses().iter().flat_map(move |address| {
             policy.address_collectors.iter().map(move |collector| {
                 (true, PartId::Ip { address: address.clone(), collector: collector.clone() })

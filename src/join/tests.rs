@@ -47,7 +47,9 @@ fn play(script: impl IntoIterator<Item = Do>) -> Vec<String> {
     let mut out = vec![];
     for event in script {
         match event {
-            Arrive(arrival) => names.arrive(&name, arrival, &policy, |entry, step, _| note(&mut out, entry, step)),
+            Arrive(arrival) => {
+                names.arrive(&name, arrival, &policy, |entry, step, _| note(&mut out, entry, step))
+            }
             Time(now) => names.advance(now, &policy, |_, entry, step| note(&mut out, entry, step)),
         }
     }
@@ -100,35 +102,82 @@ fn all_of(address: &'static str, time: Millis) -> impl Iterator<Item = Do> {
 #[test]
 fn domain_stage() {
     for (case, script, expected) in [
-        ("M1", vec![z(1000), d(2000, &[], true), r(0, 3000), t(0, 4000)],
-            vec!["1 complete zone:1000 dns:2000 tls:4000 rdap-dn:3000"]),
-        ("M2", vec![z(1000), d(2000, &[], true), r(0, 3000), t(0, 4000), r(0, 5000), t(11, 6000)],
-            vec!["1 complete zone:1000 dns:2000 tls:4000 rdap-dn:3000",
-                 "2 complete zone:1000 dns:2000 tls:4000 rdap-dn:5000"]),
-        ("M3", vec![z(1000), d(2000, &[], false), r(0, 4000), Time(8999), Time(9000)],
-            vec!["1 complete zone:1000 dns:2000 rdap-dn:4000", "Done"]),
-        ("M4", vec![z(1500), d(2500, &[], true), r(0, 3700), Time(63_699), Time(63_700)],
-            vec!["1 partial zone:1500 dns:2500 rdap-dn:3700"]),
+        (
+            "M1",
+            vec![z(1000), d(2000, &[], true), r(0, 3000), t(0, 4000)],
+            vec!["1 complete zone:1000 dns:2000 tls:4000 rdap-dn:3000"],
+        ),
+        (
+            "M2",
+            vec![z(1000), d(2000, &[], true), r(0, 3000), t(0, 4000), r(0, 5000), t(11, 6000)],
+            vec![
+                "1 complete zone:1000 dns:2000 tls:4000 rdap-dn:3000",
+                "2 complete zone:1000 dns:2000 tls:4000 rdap-dn:5000",
+            ],
+        ),
+        (
+            "M3",
+            vec![z(1000), d(2000, &[], false), r(0, 4000), Time(8999), Time(9000)],
+            vec!["1 complete zone:1000 dns:2000 rdap-dn:4000", "Done"],
+        ),
+        (
+            "M4",
+            vec![z(1500), d(2500, &[], true), r(0, 3700), Time(63_699), Time(63_700)],
+            vec!["1 partial zone:1500 dns:2500 rdap-dn:3700"],
+        ),
         ("M5", vec![Arrive(arrival(PartId::Zone, 12, 1000)), Time(61_000)], vec!["ZoneFailed"]),
-        ("M6", vec![z(1000), r(0, 1500), d(2000, &[], false)],
-            vec!["1 complete zone:1000 dns:2000 rdap-dn:1500"]),
-        ("M7", vec![z(1000), Arrive(dns(20, 2000, &[], false)), r(0, 2100)],
-            vec!["1 complete zone:1000 dns:2000 rdap-dn:2100"]),
-        ("M8", vec![z(1000), Arrive(dns(11, 2000, &[], false)), r(0, 2100)],
-            vec!["1 complete zone:1000 dns:2000 rdap-dn:2100"]),
+        (
+            "M6",
+            vec![z(1000), r(0, 1500), d(2000, &[], false)],
+            vec!["1 complete zone:1000 dns:2000 rdap-dn:1500"],
+        ),
+        (
+            "M7",
+            vec![z(1000), Arrive(dns(20, 2000, &[], false)), r(0, 2100)],
+            vec!["1 complete zone:1000 dns:2000 rdap-dn:2100"],
+        ),
+        (
+            "M8",
+            vec![z(1000), Arrive(dns(11, 2000, &[], false)), r(0, 2100)],
+            vec!["1 complete zone:1000 dns:2000 rdap-dn:2100"],
+        ),
         ("M9", vec![z(1000), d(2000, &[], false), Time(62_000)], vec!["1 partial zone:1000 dns:2000"]),
         ("M10", vec![d(1000, &[], false), r(0, 2000), Time(70_000)], vec!["NoZone"]),
-        ("M11", vec![z(1000), d(2000, &[], true), r(0, 3000), t(11, 4000)],
-            vec!["1 complete zone:1000 dns:2000 tls:4000 rdap-dn:3000"]),
-        ("M15", vec![d(1000, &[], false), Arrive(dns(11, 2000, &[], false)), d(500, &[], false), z(2100), r(0, 2200)],
-            vec!["1 complete zone:2100 dns:1000 rdap-dn:2200"]),
-        ("M16", vec![Arrive(arrival(PartId::Zone, 12, 3000)), z(1000), d(1100, &[], false), r(0, 1200)],
-            vec!["1 complete zone:1000 dns:1100 rdap-dn:1200"]),
-        ("M17", vec![r(11, 1000), r(10, 900), r(12, 1100), z(1200), d(1300, &[], false)],
-            vec!["1 complete zone:1200 dns:1300 rdap-dn:1100"]),
-        ("late TLS gives a revision", vec![z(1000), d(2000, &[], true), r(0, 3000), Time(63_000), t(0, 64_000), Time(69_000)],
-            vec!["1 partial zone:1000 dns:2000 rdap-dn:3000",
-                 "2 complete zone:1000 dns:2000 tls:64000 rdap-dn:3000", "Done"]),
+        (
+            "M11",
+            vec![z(1000), d(2000, &[], true), r(0, 3000), t(11, 4000)],
+            vec!["1 complete zone:1000 dns:2000 tls:4000 rdap-dn:3000"],
+        ),
+        (
+            "M15",
+            vec![
+                d(1000, &[], false),
+                Arrive(dns(11, 2000, &[], false)),
+                d(500, &[], false),
+                z(2100),
+                r(0, 2200),
+            ],
+            vec!["1 complete zone:2100 dns:1000 rdap-dn:2200"],
+        ),
+        (
+            "M16",
+            vec![Arrive(arrival(PartId::Zone, 12, 3000)), z(1000), d(1100, &[], false), r(0, 1200)],
+            vec!["1 complete zone:1000 dns:1100 rdap-dn:1200"],
+        ),
+        (
+            "M17",
+            vec![r(11, 1000), r(10, 900), r(12, 1100), z(1200), d(1300, &[], false)],
+            vec!["1 complete zone:1200 dns:1300 rdap-dn:1100"],
+        ),
+        (
+            "late TLS gives a revision",
+            vec![z(1000), d(2000, &[], true), r(0, 3000), Time(63_000), t(0, 64_000), Time(69_000)],
+            vec![
+                "1 partial zone:1000 dns:2000 rdap-dn:3000",
+                "2 complete zone:1000 dns:2000 tls:64000 rdap-dn:3000",
+                "Done",
+            ],
+        ),
         ("no DNS", vec![z(1000), r(0, 1100), Time(61_100)], vec!["NoDns"]),
     ] {
         assert_eq!(play(script), expected, "{case}");
@@ -143,15 +192,23 @@ fn runs_are_told_apart() {
     };
     // M19, M20: two runs, two records; the second needs TLS and arrives in the grace of the first.
     let script = vec![
-        z(1000), d(1100, &[], false), r(0, 1200),
-        of(Some("r2"), z(2000)), of(Some("r2"), d(2100, &[], true)), of(Some("r2"), r(0, 2200)),
-        Time(6200), of(Some("r2"), t(0, 7000)),
+        z(1000),
+        d(1100, &[], false),
+        r(0, 1200),
+        of(Some("r2"), z(2000)),
+        of(Some("r2"), d(2100, &[], true)),
+        of(Some("r2"), r(0, 2200)),
+        Time(6200),
+        of(Some("r2"), t(0, 7000)),
     ];
-    assert_eq!(play(script), [
-        "1 complete zone:1000 dns:1100 rdap-dn:1200",
-        "Done",
-        "1 complete zone:2000 dns:2100 tls:7000 rdap-dn:2200",
-    ]);
+    assert_eq!(
+        play(script),
+        [
+            "1 complete zone:1000 dns:1100 rdap-dn:1200",
+            "Done",
+            "1 complete zone:2000 dns:2100 tls:7000 rdap-dn:2200",
+        ]
+    );
     // A foreign collector that drops the run: its result joins the open entry; one that comes first is adopted.
     let script = vec![of(None, r(0, 900)), z(1000), d(1100, &[], true), of(None, t(0, 1200))];
     assert_eq!(play(script), ["1 complete zone:1000 dns:1100 tls:1200 rdap-dn:900"]);
@@ -162,15 +219,32 @@ fn address_stage() {
     let a = "192.0.2.1";
     let start = || vec![z(1000), r(0, 1000)];
     let with = |more: Vec<Do>| start().into_iter().chain(more);
-    let parts = |nerd: u32| format!("zone:1000 dns:1000 rdap-dn:1000 {a}/geo-asn:2000 {a}/nerd:{nerd} {a}/rdap-ip:2200 {a}/rtt:2300");
-    let failing = || vec![d(1000, &[a], false), i(a, "geo-asn", 0, 2000), i(a, "nerd", 6, 2100), i(a, "rdap-ip", 13, 2200), i(a, "rtt", 0, 2300)];
+    let parts = |nerd: u32| {
+        format!(
+            "zone:1000 dns:1000 rdap-dn:1000 {a}/geo-asn:2000 {a}/nerd:{nerd} {a}/rdap-ip:2200 {a}/rtt:2300"
+        )
+    };
+    let failing = || {
+        vec![
+            d(1000, &[a], false),
+            i(a, "geo-asn", 0, 2000),
+            i(a, "nerd", 6, 2100),
+            i(a, "rdap-ip", 13, 2200),
+            i(a, "rtt", 0, 2300),
+        ]
+    };
     assert_eq!(play(with(failing())), [format!("1 complete {}", parts(2100))], "I1");
     let mut better = failing();
     better.extend([i(a, "nerd", 0, 2500), i(a, "nerd", 11, 2600)]);
-    assert_eq!(play(with(better)), [format!("1 complete {}", parts(2100)), format!("2 complete {}", parts(2500))], "I2, I3");
+    assert_eq!(
+        play(with(better)),
+        [format!("1 complete {}", parts(2100)), format!("2 complete {}", parts(2500))],
+        "I2, I3"
+    );
     assert_eq!(
         play(with(vec![d(1234, &[a], false), Time(61_233), Time(61_234)])),
-        ["1 partial zone:1000 dns:1234 rdap-dn:1000"], "I5"
+        ["1 partial zone:1000 dns:1234 rdap-dn:1000"],
+        "I5"
     );
     let first: Vec<Do> = all_of(a, 500).chain(start()).chain([d(1000, &[a], false)]).collect();
     assert_eq!(play(first).len(), 1, "I6");
@@ -179,7 +253,8 @@ fn address_stage() {
     let unexpected: Vec<Do> = unexpected.chain(all_of(a, 2000)).collect();
     assert!(play(unexpected)[0].starts_with("1 complete"), "I8");
     // I10: an address result that comes first does not shorten the patience for the others.
-    let early = vec![i(a, "geo-asn", 0, 1000), z(1500), r(0, 1600), d(2000, &[a], false), Time(61_999), Time(62_000)];
+    let early =
+        vec![i(a, "geo-asn", 0, 1000), z(1500), r(0, 1600), d(2000, &[a], false), Time(61_999), Time(62_000)];
     assert_eq!(play(early).len(), 1, "I10");
 }
 
@@ -215,7 +290,11 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival<u32>>> {
 }
 
 /// The record that was emitted last, as part -> payload.
-fn last_record(names: &mut Names<u32>, policy: &Policy, arrivals: &[Arrival<u32>]) -> (u32, BTreeMap<PartId, u32>) {
+fn last_record(
+    names: &mut Names<u32>,
+    policy: &Policy,
+    arrivals: &[Arrival<u32>],
+) -> (u32, BTreeMap<PartId, u32>) {
     let name = Bytes::from_static(NAME);
     let (mut last, mut emitted) = (BTreeMap::new(), 0);
     for arrival in arrivals {

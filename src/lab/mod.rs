@@ -30,6 +30,7 @@ use self::certificates::Authority;
 use self::dns::Dns;
 use self::ping::LabPing;
 use self::settings::Ports;
+pub use self::universe::LabRequest;
 use self::universe::{DataError, Universe};
 use crate::collect::net::Ping;
 use crate::error::{Code, Coded, Exit};
@@ -146,6 +147,11 @@ impl Lab {
     /// Names that get no joined record, and the status that their zone result has instead.
     pub fn names_without_record(&self) -> Vec<(String, Status)> {
         self.universe.without_record.clone()
+    }
+
+    /// Requests that no list of names brings forth, so that collectors show how they refuse them.
+    pub fn requests(&self) -> Vec<LabRequest> {
+        self.universe.requests.clone()
     }
 
     /// Pings that the lab answers by its data; the kernel would answer for every address alike.

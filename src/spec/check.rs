@@ -66,7 +66,8 @@ pub fn check(file: &str, document: Document, format: Format) -> Result<Plan, Spe
     }
     // Inputs first: the first topic decides the ownership of the others.
     let inputs: Vec<String> = plan.inputs().into_iter().map(str::to_owned).collect();
-    plan.topics.sort_by_key(|topic| inputs.iter().position(|input| *input == topic.name).unwrap_or(inputs.len()));
+    plan.topics
+        .sort_by_key(|topic| inputs.iter().position(|input| *input == topic.name).unwrap_or(inputs.len()));
     plan.topics.push(dead);
     Ok(plan)
 }
@@ -172,7 +173,8 @@ impl Checker<'_> {
             }
         }
         if let (None, Some(collector)) = (&join.addresses, join.address_collectors.first()) {
-            let message = "address collectors are needed, but there is no topic `addresses` to read them from";
+            let message =
+                "address collectors are needed, but there is no topic `addresses` to read them from";
             return Err(self.error(collector.referenced, message));
         }
         let to = self.topic(self.needed(name, place, "to", &node.to)?, JOINED)?;

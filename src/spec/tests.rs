@@ -9,9 +9,15 @@ fn shipped(name: &str) -> String {
 
 #[test]
 fn shipped_files_are_good() {
-    for (name, collects, joins, topics) in [("domainradar", 8, true, 12), ("collectors", 8, false, 11), ("join", 0, true, 7)] {
+    for (name, collects, joins, topics) in
+        [("domainradar", 8, true, 12), ("collectors", 8, false, 11), ("join", 0, true, 7)]
+    {
         let plan = parse(name, &shipped(name), Format::Avro).unwrap();
-        assert_eq!((plan.collects.len(), plan.join.is_some(), plan.topics.len()), (collects, joins, topics), "{name}");
+        assert_eq!(
+            (plan.collects.len(), plan.join.is_some(), plan.topics.len()),
+            (collects, joins, topics),
+            "{name}"
+        );
         assert_eq!(plan.topics.last().unwrap().name, "dead_letters");
         assert_eq!(plan.topics[0].name, plan.inputs()[0]);
     }
@@ -26,23 +32,71 @@ fn mistakes_have_a_place_and_a_hint() {
     let node = |node: &str| format!("version: 1\nname: f\nnodes:\n  a: {node}\n");
     let mut wrong = vec![];
     for (text, message, hint) in [
-        ("version: 2\nname: f\nnodes: {}\n".to_owned(), "f.yaml:1:10: version 2 of the file format is not known", "reads version 1"),
+        (
+            "version: 2\nname: f\nnodes: {}\n".to_owned(),
+            "f.yaml:1:10: version 2 of the file format is not known",
+            "reads version 1",
+        ),
         ("version: 1\nname: f\nnodes: {}\n".to_owned(), "f.yaml:2:7: the flow has no nodes", ""),
-        ("version: 1\nname: f\nnode: {}\n".to_owned(), "f.yaml:3:1: unknown key `node`", "did you mean `nodes`?"),
+        (
+            "version: 1\nname: f\nnode: {}\n".to_owned(),
+            "f.yaml:3:1: unknown key `node`",
+            "did you mean `nodes`?",
+        ),
         ("name: f\nnodes: {}\n".to_owned(), "f.yaml:2:1: the key `version` is missing", ""),
-        (node("{collector: zones, from: x, to: y}"), "f.yaml:4:18: unknown collector `zones`", "did you mean `zone`?"),
-        (node("{collector: qqq, from: x, to: y}"), "f.yaml:4:18: unknown collector `qqq`", "known are: zone, dns"),
+        (
+            node("{collector: zones, from: x, to: y}"),
+            "f.yaml:4:18: unknown collector `zones`",
+            "did you mean `zone`?",
+        ),
+        (
+            node("{collector: qqq, from: x, to: y}"),
+            "f.yaml:4:18: unknown collector `qqq`",
+            "known are: zone, dns",
+        ),
         (node("{collector: zone, from: x}"), "f.yaml:4:6: the node `a` needs the key `to`", ""),
         (node("{from: x, to: y}"), "f.yaml:4:6: the node `a` needs either `collector` or `join`", ""),
         (node("{collector: zone, from: 'x y', to: y}"), "f.yaml:4:30: `x y` is not a topic name", "letters"),
-        (node("{collector: zone, from: x, to: x}"), "f.yaml:4:37: the topic `x` carries to_process_zone records and cannot carry processed_zone records", ""),
-        (node("{collector: zone, from: x, to: y, follow_ups: {tsl: z}}"), "f.yaml:4:58: unknown follow-up `tsl`", "known are: dns, rdap-dn"),
-        (node("{collector: zone, from: x, to: y, concurrency: 0}"), "f.yaml:4:6: the node `a` would make no calls: concurrency is 0", ""),
-        (node("{collector: zone, from: x, to: y}") + "formats: {z: json}\n", "f.yaml:5:14: unknown topic `z`", "known are: x, y"),
-        (node("{collector: zone, from: x, to: y}") + "formats: {x: jsn}\n", "f.yaml:5:14: unknown variant `jsn`", ""),
-        (node("{collector: zone, from: x, to: y}") + "dead_letters: x\n", "f.yaml:5:15: the topic of the dead letters carries records as well", ""),
-        (node("{join: {zone: a, dns: b, patience: 5}, to: c}"), "f.yaml:4:41: `5` is not a length of time", ""),
-        (node("{join: {zone: a, dns: b, address-collectors: [rtt]}, to: c}"), "f.yaml:4:52: address collectors are needed", ""),
+        (
+            node("{collector: zone, from: x, to: x}"),
+            "f.yaml:4:37: the topic `x` carries to_process_zone records and cannot carry processed_zone records",
+            "",
+        ),
+        (
+            node("{collector: zone, from: x, to: y, follow_ups: {tsl: z}}"),
+            "f.yaml:4:58: unknown follow-up `tsl`",
+            "known are: dns, rdap-dn",
+        ),
+        (
+            node("{collector: zone, from: x, to: y, concurrency: 0}"),
+            "f.yaml:4:6: the node `a` would make no calls: concurrency is 0",
+            "",
+        ),
+        (
+            node("{collector: zone, from: x, to: y}") + "formats: {z: json}\n",
+            "f.yaml:5:14: unknown topic `z`",
+            "known are: x, y",
+        ),
+        (
+            node("{collector: zone, from: x, to: y}") + "formats: {x: jsn}\n",
+            "f.yaml:5:14: unknown variant `jsn`",
+            "",
+        ),
+        (
+            node("{collector: zone, from: x, to: y}") + "dead_letters: x\n",
+            "f.yaml:5:15: the topic of the dead letters carries records as well",
+            "",
+        ),
+        (
+            node("{join: {zone: a, dns: b, patience: 5}, to: c}"),
+            "f.yaml:4:41: `5` is not a length of time",
+            "",
+        ),
+        (
+            node("{join: {zone: a, dns: b, address-collectors: [rtt]}, to: c}"),
+            "f.yaml:4:52: address collectors are needed",
+            "",
+        ),
         ("version: 1\nname: f\nnodes: [\n".to_owned(), "f.yaml:3:8: expected mapping start", ""),
     ] {
         let error = parse("f.yaml", &text, Format::Avro).unwrap_err();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode, Options,
-    ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode,
+    Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
 use crate::error::{Code, Coded, Exit};
@@ -32,8 +32,7 @@ pub enum Family {
 }
 
 impl Family {
-    const ALL: [Family; 5] =
-        [Family::Meta, Family::Entries, Family::Parts, Family::Positions, Family::Log];
+    const ALL: [Family; 5] = [Family::Meta, Family::Entries, Family::Parts, Family::Positions, Family::Log];
 
     fn name(self) -> &'static str {
         match self {
@@ -139,8 +138,9 @@ impl Store {
     /// Opens the store in `dir`, or makes it.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StateError> {
         let cache = Cache::new_lru_cache(options.block_cache.bytes());
-        let families = Family::ALL
-            .map(|family| ColumnFamilyDescriptor::new(family.name(), family_options(family, &cache, options)));
+        let families = Family::ALL.map(|family| {
+            ColumnFamilyDescriptor::new(family.name(), family_options(family, &cache, options))
+        });
         let mut db_options = Options::default();
         db_options.create_if_missing(true);
         db_options.create_missing_column_families(true);
@@ -341,11 +341,12 @@ mod tests {
         let rows = store.multi_get(Family::Entries, &[b"e2".to_vec(), b"e1".to_vec()]).unwrap();
         assert_eq!(rows, [None, Some(b"x".to_vec())]);
         let mut seen = vec![];
-        store.scan(Family::Entries, b"e", b"f", |key, _| {
-            seen.push(key.to_vec());
-            true
-        })
-        .unwrap();
+        store
+            .scan(Family::Entries, b"e", b"f", |key, _| {
+                seen.push(key.to_vec());
+                true
+            })
+            .unwrap();
         assert_eq!(seen, [b"e1"]);
     }
 

@@ -62,18 +62,33 @@ impl Collector for Report {
         });
         family(encoder, "call_seconds", "Time that finished calls took, in all.", seconds)?;
 
-        let place = |topic: &str, partition: u32| {
-            [("topic", topic.to_owned()), ("partition", partition.to_string())]
-        };
+        let place =
+            |topic: &str, partition: u32| [("topic", topic.to_owned()), ("partition", partition.to_string())];
         let partitions = || report.partitions.iter();
         let lag = partitions().filter_map(|of| Some((place(&of.topic, of.partition), gauge(of.lag?))));
         family(encoder, "partition_lag_records", "Records of a partition that are not finished.", lag)?;
-        let age = partitions().map(|of| (place(&of.topic, of.partition), ConstGauge::new(of.oldest_open_age)));
-        family(encoder, "partition_oldest_open_seconds", "How long the oldest open record has been open.", age)?;
+        let age =
+            partitions().map(|of| (place(&of.topic, of.partition), ConstGauge::new(of.oldest_open_age)));
+        family(
+            encoder,
+            "partition_oldest_open_seconds",
+            "How long the oldest open record has been open.",
+            age,
+        )?;
 
         let join = &report.join;
-        family(encoder, "join_open_names", "Names that wait for parts or revisions.", [([], gauge(join.open))])?;
-        family(encoder, "join_payload_bytes", "Bytes of payloads held in memory.", [([], gauge(join.bytes))])?;
+        family(
+            encoder,
+            "join_open_names",
+            "Names that wait for parts or revisions.",
+            [([], gauge(join.open))],
+        )?;
+        family(
+            encoder,
+            "join_payload_bytes",
+            "Bytes of payloads held in memory.",
+            [([], gauge(join.bytes))],
+        )?;
         let kind = |kind: &'static str, value| ([("kind", kind.to_owned())], count(value));
         let records = [
             kind("complete", join.complete),
@@ -81,13 +96,15 @@ impl Collector for Report {
             kind("revision", join.revisions),
         ];
         family(encoder, "joined_records", "Joined records by kind.", records)?;
-        let ended = join.ended.iter().map(|(reason, value)| ([("reason", reason.to_string())], count(*value)));
+        let ended =
+            join.ended.iter().map(|(reason, value)| ([("reason", reason.to_string())], count(*value)));
         family(encoder, "join_ended_names", "Names that ended without a record, by reason.", ended)?;
         let ignored =
             join.ignored.iter().map(|(reason, value)| ([("reason", reason.to_string())], count(*value)));
         family(encoder, "join_ignored_results", "Results that changed nothing, by reason.", ignored)?;
 
-        let dead = report.dead_letters.iter().map(|(code, value)| ([("code", code.to_string())], count(*value)));
+        let dead =
+            report.dead_letters.iter().map(|(code, value)| ([("code", code.to_string())], count(*value)));
         family(encoder, "dead_letters", "Records that could not be read, by code.", dead)?;
         family(encoder, "cuts", "Cuts that were committed.", [([], count(report.cuts))])?;
         family(encoder, "uptime_seconds", "Time since the start.", [([], ConstGauge::new(report.uptime))])

@@ -16,7 +16,9 @@ fn shows_health_state_and_metrics() {
     assert_eq!(report["nodes"].as_array().unwrap().len(), 8);
     // Eight partitions of ten inputs.
     assert_eq!(report["partitions"].as_array().unwrap().len(), 80);
-    assert!(report["partitions"].as_array().unwrap().iter().all(|partition| partition["oldest_open_age"] == 0.0));
+    assert!(
+        report["partitions"].as_array().unwrap().iter().all(|partition| partition["oldest_open_age"] == 0.0)
+    );
     let (code, metrics) = page(&address, "/metrics").unwrap();
     assert_eq!(code, 200);
     for name in ["domainflow_calls_in_flight{node=\"zone\"} 0", "domainflow_join_open_names 0", "# EOF"] {

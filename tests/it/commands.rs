@@ -33,16 +33,44 @@ fn mistakes_in_files_and_settings_have_a_place() {
     let dir = tempfile::tempdir().unwrap();
     let broken = write(dir.path(), "broken.yaml", "version: 1\nname: [\n");
     fails(&["run", &broken], 2, &["broken.yaml:", "error:"]);
-    let unknown = write(dir.path(), "unknown.yaml", "version: 1\nname: f\nnodes:\n  a: {collecter: zone, from: x, to: y}\n");
-    fails(&["validate", &unknown], 2, &["unknown.yaml:4:7: unknown key `collecter`", "did you mean `collector`?"]);
-    let node = write(dir.path(), "node.yaml", "version: 1\nname: f\nnodes:\n  a: {collector: zoen, from: x, to: y}\n");
+    let unknown = write(
+        dir.path(),
+        "unknown.yaml",
+        "version: 1\nname: f\nnodes:\n  a: {collecter: zone, from: x, to: y}\n",
+    );
+    fails(
+        &["validate", &unknown],
+        2,
+        &["unknown.yaml:4:7: unknown key `collecter`", "did you mean `collector`?"],
+    );
+    let node = write(
+        dir.path(),
+        "node.yaml",
+        "version: 1\nname: f\nnodes:\n  a: {collector: zoen, from: x, to: y}\n",
+    );
     fails(&["graph", &node], 2, &["node.yaml:4:18: unknown collector `zoen`", "did you mean `zone`?"]);
-    fails(&["run", "nothing.yaml"], 2, &["the dataflow file nothing.yaml cannot be read", "domainradar, collectors, join"]);
+    fails(
+        &["run", "nothing.yaml"],
+        2,
+        &["the dataflow file nothing.yaml cannot be read", "domainradar, collectors, join"],
+    );
     let config = write(dir.path(), "c.toml", "[kafka]\nbootstrap_server = \"x\"\n");
-    fails(&["validate", "join", "--config", &config], 3, &["c.toml:2:1: unknown key `kafka.bootstrap_server`", "did you mean `kafka.bootstrap_servers`?"]);
-    fails(&["validate", "join", "--config", "none.toml"], 3, &["the configuration file none.toml cannot be read"]);
+    fails(
+        &["validate", "join", "--config", &config],
+        3,
+        &["c.toml:2:1: unknown key `kafka.bootstrap_server`", "did you mean `kafka.bootstrap_servers`?"],
+    );
+    fails(
+        &["validate", "join", "--config", "none.toml"],
+        3,
+        &["the configuration file none.toml cannot be read"],
+    );
     fails(&["validate", "join", "--set", "dns.timeout=5"], 3, &["`5` is not a length of time such as 5s"]);
-    fails(&["validate", "join", "--set", "net.user_agent=a\nb", "--probe"], 3, &["the HTTP client cannot be set up"]);
+    fails(
+        &["validate", "join", "--set", "net.user_agent=a\nb", "--probe"],
+        3,
+        &["the HTTP client cannot be set up"],
+    );
     fails(&["run"], 2, &["Usage:"]);
     fails(&["runn", "x"], 2, &["run"]);
 }
@@ -52,8 +80,20 @@ fn what_is_missing_at_the_start_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (state, list) = (state(dir.path()), write(dir.path(), "names.txt", "a.cz\n"));
     let run = |more: &[&str]| -> Vec<String> {
-        ["run", "domainradar", "--set", &state, "--set", "admin.listen=", "--set", "dns.resolvers=127.0.0.1:53"]
-            .iter().chain(more).map(|argument| (*argument).to_owned()).collect()
+        [
+            "run",
+            "domainradar",
+            "--set",
+            &state,
+            "--set",
+            "admin.listen=",
+            "--set",
+            "dns.resolvers=127.0.0.1:53",
+        ]
+        .iter()
+        .chain(more)
+        .map(|argument| (*argument).to_owned())
+        .collect()
     };
     let fails = |more: &[&str], code, said: &[&str]| {
         let arguments = run(more);
@@ -66,8 +106,16 @@ fn what_is_missing_at_the_start_is_told() {
     let closed = format!("127.0.0.1:{}", free_port());
     let kafka = format!("kafka.bootstrap_servers={closed}");
     fails(&["--set", &kafka], 3, &["topics of format avro need a schema registry", "set registry.url"]);
-    fails(&["--set", &kafka, "--set", "topics.format=json"], 4, &[&format!("Kafka at {closed} cannot be reached"), "kafka-unreachable"]);
-    fails(&["--set", &kafka, "--set", "topics.format=json", "--set", "kafka.properties.no.such.property=1"], 3, &["no.such.property"]);
+    fails(
+        &["--set", &kafka, "--set", "topics.format=json"],
+        4,
+        &[&format!("Kafka at {closed} cannot be reached"), "kafka-unreachable"],
+    );
+    fails(
+        &["--set", &kafka, "--set", "topics.format=json", "--set", "kafka.properties.no.such.property=1"],
+        3,
+        &["no.such.property"],
+    );
     fails(&["--input", "/none.txt"], 2, &["the list of names /none.txt cannot be read"]);
     fails(&["--input", &list, "--output", "/proc/none/joined.jsonl"], 4, &["/proc/none"]);
     fails(&["--set", "state.dir=/proc/none", "--input", &list], 5, &["/proc/none", "state-broken"]);
@@ -83,7 +131,19 @@ fn a_state_of_another_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let list = write(dir.path(), "names.txt", "plna-lab.cz\n");
     let (state, output) = (state(dir.path()), dir.path().join("o").display().to_string());
-    let arguments = ["run", "domainradar", "--lab", "--input", &list, "--output", &output, "--set", &state, "--set", "admin.listen="];
+    let arguments = [
+        "run",
+        "domainradar",
+        "--lab",
+        "--input",
+        &list,
+        "--output",
+        &output,
+        "--set",
+        &state,
+        "--set",
+        "admin.listen=",
+    ];
     assert!(run(&arguments).status.success());
     let store = domainflow::state::Store::open(&dir.path().join("state/db"), Default::default()).unwrap();
     // In use: the test holds it.
@@ -105,12 +165,21 @@ fn lists_and_drawings() {
     let collectors = json(&["list", "collectors", "--format", "json"]);
     assert_eq!(collectors.as_array().unwrap().len(), 8);
     let statuses = json(&["list", "statuses", "--format", "json"]);
-    assert!(statuses.as_array().unwrap().iter().any(|status| status["code"] == 41 && status["name"] == "ICMP_TIME_EXCEEDED"));
+    assert!(
+        statuses
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|status| status["code"] == 41 && status["name"] == "ICMP_TIME_EXCEEDED")
+    );
     let topics = json(&["list", "topics", "join", "--format", "json"]);
     assert_eq!(topics.as_array().unwrap().len(), 7);
     assert_eq!(json(&["schema", "list", "--format", "json"]).as_array().unwrap().len(), 11);
     let valid = json(&["validate", "domainradar", "--format", "json"]);
-    assert_eq!((&valid["flow"], &valid["nodes"], &valid["topics"]), (&"domainradar".into(), &9.into(), &12.into()));
+    assert_eq!(
+        (&valid["flow"], &valid["nodes"], &valid["topics"]),
+        (&"domainradar".into(), &9.into(), &12.into())
+    );
     for (arguments, said) in [
         (&["list", "collectors"][..], "to_process_RDAP_DN"),
         (&["list", "statuses"], "ICMP_TIME_EXCEEDED"),
@@ -147,7 +216,10 @@ fn one_collector_can_be_asked() {
     ] {
         let output = run(&["collect", "--lab", collector, name]);
         let shown = text(&output.stdout);
-        assert!(output.status.success() && shown.contains(said), "{collector} {name}: `{said}` is not in\n{shown}");
+        assert!(
+            output.status.success() && shown.contains(said),
+            "{collector} {name}: `{said}` is not in\n{shown}"
+        );
         let _: Value = serde_json::from_str(shown.lines().next().unwrap()).unwrap();
     }
     let view = run(&["collect", "--lab", "--format", "text", "plna-lab.cz"]);

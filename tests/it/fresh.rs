@@ -24,7 +24,10 @@ fn check(path: &str, text: &str) {
 }
 
 fn page(title: &str, source: &str, body: &str) -> String {
-    format!("# {title}\n\n<!-- Generated from {source} by tests/it/fresh.rs; do not edit. -->\n\n{}\n", body.trim_end())
+    format!(
+        "# {title}\n\n<!-- Generated from {source} by tests/it/fresh.rs; do not edit. -->\n\n{}\n",
+        body.trim_end()
+    )
 }
 
 fn row(cells: &[&str]) -> String {
@@ -73,7 +76,10 @@ fn document(place: &str, schema: &Value, undocumented: &mut Vec<String>) {
 
 #[test]
 fn configuration() {
-    let body = format!("Every key with its default. Where settings come from and which wins is said at the top.\n\n```toml\n{}```\n", domainflow::config::DEFAULT);
+    let body = format!(
+        "Every key with its default. Where settings come from and which wins is said at the top.\n\n```toml\n{}```\n",
+        domainflow::config::DEFAULT
+    );
     check("docs/reference/config.md", &page("Configuration", "config/default.toml", &body));
 }
 
@@ -82,11 +88,16 @@ fn statuses() {
     let mut body = row(&["code", "name", "meaning", "given by"]);
     body.push_str(&row(&["---", "---", "---", "---"]));
     for info in STATUSES {
-        let by = COLLECTORS.iter().filter(|collector| collector.statuses.iter().any(|status| status.0 == info.code));
+        let by = COLLECTORS
+            .iter()
+            .filter(|collector| collector.statuses.iter().any(|status| status.0 == info.code));
         let by: Vec<_> = by.map(|collector| collector.name).collect();
         body.push_str(&row(&[&info.code.to_string(), info.name, info.meaning, &by.join(", ")]));
     }
-    check("docs/reference/statuses.md", &page("Statuses", "src/model/status.rs and src/collect/catalogue.rs", &body));
+    check(
+        "docs/reference/statuses.md",
+        &page("Statuses", "src/model/status.rs and src/collect/catalogue.rs", &body),
+    );
 }
 
 #[test]
@@ -102,7 +113,8 @@ fn errors() {
         writeln!(body, "- `{}`: {about}", exit as u8).unwrap();
     }
     body.push_str("\nDead letters carry these codes, and for keys: ");
-    let keys: Vec<_> = domainflow::flow::KEY_CODES.iter().map(|(error, code)| format!("`{code}` ({error})")).collect();
+    let keys: Vec<_> =
+        domainflow::flow::KEY_CODES.iter().map(|(error, code)| format!("`{code}` ({error})")).collect();
     writeln!(body, "{}.", keys.join(", ")).unwrap();
     check("docs/reference/errors.md", &page("Errors", "the codes beside the errors in src/", &body));
 }
@@ -111,7 +123,9 @@ fn errors() {
 fn command_line() {
     let mut body = String::new();
     let mut commands = vec![vec![]];
-    for command in ["run", "demo", "lab", "collect", "validate", "graph", "list", "schema", "topics", "completions"] {
+    for command in
+        ["run", "demo", "lab", "collect", "validate", "graph", "list", "schema", "topics", "completions"]
+    {
         commands.push(vec![command]);
     }
     for command in commands {

@@ -31,6 +31,9 @@ fn servers() -> &'static (String, String) {
     })
 }
 
+/// The key and the value of a record.
+type KeyValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
 /// A flow with topics and a group of its own.
 struct Flow {
     dir: tempfile::TempDir,
@@ -40,8 +43,10 @@ struct Flow {
 impl Flow {
     /// Creates the topics of a flow whose names begin with `prefix`.
     fn new(prefix: &str, partitions: u32) -> Self {
-        let flow = Self { dir: tempfile::tempdir().unwrap(), prefix: format!("{prefix}-{}", std::process::id()) };
-        let mut spec = include_str!("../../dataflows/domainradar.yaml").replace("name: domainradar", &format!("name: {}", flow.prefix));
+        let flow =
+            Self { dir: tempfile::tempdir().unwrap(), prefix: format!("{prefix}-{}", std::process::id()) };
+        let mut spec = include_str!("../../dataflows/domainradar.yaml")
+            .replace("name: domainradar", &format!("name: {}", flow.prefix));
         for topic in ["to_process_", "processed_", "collected_IP_data", "all_collected_data"] {
             for before in [" ", "["] {
                 spec = spec.replace(&format!("{before}{topic}"), &format!("{before}{}.{topic}", flow.prefix));
@@ -49,7 +54,8 @@ impl Flow {
         }
         spec.push_str(&format!("\ndead_letters: {}\n", flow.topic("dead_letters")));
         std::fs::write(flow.dir.path().join("flow.yaml"), spec).unwrap();
-        let created = run(&flow.command(&["topics", "create"], &["--set", &format!("topics.partitions={partitions}")]));
+        let created =
+            run(&flow.command(&["topics", "create"], &["--set", &format!("topics.partitions={partitions}")]));
         assert!(created.status.success(), "{}", text(&created.stderr));
         flow
     }
@@ -91,8 +97,9 @@ impl Flow {
     }
 
     /// Writes records as any client would: librdkafka with its default partitioner.
-    fn produce(&self, topic: &str, records: &[(Option<&[u8]>, Option<&[u8]>)]) {
-        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &servers().0).create().unwrap();
+    fn produce(&self, topic: &str, records: &[KeyValue<'_>]) {
+        let producer: BaseProducer =
+            ClientConfig::new().set("bootstrap.servers", &servers().0).create().unwrap();
         let topic = self.topic(topic);
         for (key, value) in records {
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&topic);
@@ -243,23 +250,32 @@ fn bad_input_is_answered_or_becomes_a_dead_letter() {
     let unknown_schema = [0, 0, 1, 134, 159, 2, 0];
     let truncated = |schema: u32| [&[0][..], &schema.to_be_bytes(), &[1]].concat();
     wait_for("readiness", || page(&address, "/readyz").filter(|(code, _)| *code == 200));
-    flow.produce("to_process_zone", &[
-        (Some(b"\xff\xfe"), None),
-        (None, None),
-        (Some(b"foo..com"), None),
-        (Some(b"bad-json.cz"), Some(b"{bad json")),
-        (Some(b"bad-schema.cz"), Some(&unknown_schema)),
-        (Some(b"cut.cz"), Some(&truncated(1))),
-        (Some(b"plna-lab.cz"), Some(b"")),
-    ]);
+    flow.produce(
+        "to_process_zone",
+        &[
+            (Some(b"\xff\xfe"), None),
+            (None, None),
+            (Some(b"foo..com"), None),
+            (Some(b"bad-json.cz"), Some(b"{bad json")),
+            (Some(b"bad-schema.cz"), Some(&unknown_schema)),
+            (Some(b"cut.cz"), Some(&truncated(1))),
+            (Some(b"plna-lab.cz"), Some(b"")),
+        ],
+    );
     flow.produce("to_process_DNS", &[(Some(b"null.cz"), None)]);
     flow.produce("to_process_TLS", &[(Some(b"null.cz"), None)]);
-    flow.produce("to_process_IP", &[
-        (Some(b"{bad"), None),
-        (Some(b"{\"dn\":\"a\"}"), None),
-        (Some(b"{\"dn\":\"a\",\"ip\":\"999.1.1.1\"}"), None),
-    ]);
-    flow.produce("processed_TLS", &[(Some(b"x.cz"), None), (Some(b"x.cz"), Some(b"garbage")), (Some(b"x.cz"), Some(&unknown_schema))]);
+    flow.produce(
+        "to_process_IP",
+        &[
+            (Some(b"{bad"), None),
+            (Some(b"{\"dn\":\"a\"}"), None),
+            (Some(b"{\"dn\":\"a\",\"ip\":\"999.1.1.1\"}"), None),
+        ],
+    );
+    flow.produce(
+        "processed_TLS",
+        &[(Some(b"x.cz"), None), (Some(b"x.cz"), Some(b"garbage")), (Some(b"x.cz"), Some(&unknown_schema))],
+    );
     flow.produce("collected_IP_data", &[(Some(b"no json"), Some(b"garbage"))]);
 
     // Whatever else, the good name has its record.
@@ -270,23 +286,30 @@ fn bad_input_is_answered_or_becomes_a_dead_letter() {
         .iter()
         .map(|letter| {
             let topic = header(letter, "domainflow-dead-topic").unwrap();
-            format!("{} {}", topic.split_once('.').unwrap().1, header(letter, "domainflow-dead-code").unwrap())
+            format!(
+                "{} {}",
+                topic.split_once('.').unwrap().1,
+                header(letter, "domainflow-dead-code").unwrap()
+            )
         })
         .collect();
     codes.sort();
-    assert_eq!(codes, [
-        "collected_IP_data key-not-an-address",
-        "processed_TLS schema-unknown",
-        "processed_TLS value-missing",
-        "processed_TLS value-not-framed",
-        "to_process_IP key-not-an-address",
-        "to_process_IP key-not-an-address",
-        "to_process_zone key-missing",
-        "to_process_zone key-not-text",
-        "to_process_zone schema-unknown",
-        "to_process_zone value-malformed",
-        "to_process_zone value-not-framed",
-    ]);
+    assert_eq!(
+        codes,
+        [
+            "collected_IP_data key-not-an-address",
+            "processed_TLS schema-unknown",
+            "processed_TLS value-missing",
+            "processed_TLS value-not-framed",
+            "to_process_IP key-not-an-address",
+            "to_process_IP key-not-an-address",
+            "to_process_zone key-missing",
+            "to_process_zone key-not-text",
+            "to_process_zone schema-unknown",
+            "to_process_zone value-malformed",
+            "to_process_zone value-not-framed",
+        ]
+    );
     let cut = letters.iter().find(|letter| key(letter) == "cut.cz").unwrap();
     assert_eq!(cut.payload().unwrap(), truncated(1), "the bytes as they came");
     for name in ["partition", "offset", "time", "stage", "message"] {
@@ -297,10 +320,17 @@ fn bad_input_is_answered_or_becomes_a_dead_letter() {
     let mut foreign = Foreign::default();
     let mut statuses = |topic: &str, count: usize| -> Vec<(String, i64)> {
         let messages = flow.read(topic, |messages| messages.len() >= count);
-        messages.iter().map(|message| (key(message), foreign.read(message.payload().unwrap())["statusCode"].as_i64().unwrap())).collect()
+        messages
+            .iter()
+            .map(|message| {
+                (key(message), foreign.read(message.payload().unwrap())["statusCode"].as_i64().unwrap())
+            })
+            .collect()
     };
     let zones: BTreeMap<_, _> = statuses("processed_zone", 5).into_iter().collect();
-    for (name, expected) in [("foo..com", 2), ("bad-json.cz", 1), ("bad-schema.cz", 1), ("cut.cz", 1), ("plna-lab.cz", 0)] {
+    for (name, expected) in
+        [("foo..com", 2), ("bad-json.cz", 1), ("bad-schema.cz", 1), ("cut.cz", 1), ("plna-lab.cz", 0)]
+    {
         assert_eq!(zones[name], expected, "{name}");
     }
     assert!(statuses("processed_DNS", 2).contains(&("null.cz".to_owned(), 1)));
@@ -324,18 +354,42 @@ fn what_does_not_fit_at_the_start_is_told() {
             assert!(message.contains(said), "`{said}` is not said:\n{message}");
         }
     };
-    fails(&["--set", "topics.partitions=4"], 4, &["topics have the wrong number of partitions", "has 3, not 4", "topics-partitions", "hint:"]);
+    fails(
+        &["--set", "topics.partitions=4"],
+        4,
+        &["topics have the wrong number of partitions", "has 3, not 4", "topics-partitions", "hint:"],
+    );
     let closed = format!("registry.url=http://127.0.0.1:{}", free_port());
-    fails(&["--set", "topics.partitions=3", "--set", &closed], 4, &["the schema registry at", "cannot be reached", "registry-unreachable", "hint:"]);
+    fails(
+        &["--set", "topics.partitions=3", "--set", &closed],
+        4,
+        &["the schema registry at", "cannot be reached", "registry-unreachable", "hint:"],
+    );
     let (broker, registry) = servers();
     let missing = run(&[
-        "validate", "join", "--probe", "--set", &format!("kafka.bootstrap_servers={broker}"), "--set", &format!("registry.url={registry}"),
-        "--set", "dns.resolvers=127.0.0.1:53", "--set", "topics.partitions=3",
+        "validate",
+        "join",
+        "--probe",
+        "--set",
+        &format!("kafka.bootstrap_servers={broker}"),
+        "--set",
+        &format!("registry.url={registry}"),
+        "--set",
+        "dns.resolvers=127.0.0.1:53",
+        "--set",
+        "topics.partitions=3",
     ]);
     // Nobody has created topics without a prefix on this broker.
     assert_eq!(missing.status.code(), Some(4), "{}", text(&missing.stderr));
-    assert!(text(&missing.stderr).contains("topics are missing: processed_zone"), "{}", text(&missing.stderr));
-    let probed = run(&flow.command(&["validate"], &["--probe", "--set", "topics.partitions=3", "--set", "dns.resolvers=127.0.0.1:53"]));
+    assert!(
+        text(&missing.stderr).contains("topics are missing: processed_zone"),
+        "{}",
+        text(&missing.stderr)
+    );
+    let probed = run(&flow.command(
+        &["validate"],
+        &["--probe", "--set", "topics.partitions=3", "--set", "dns.resolvers=127.0.0.1:53"],
+    ));
     assert!(probed.status.success(), "{}", text(&probed.stderr));
     assert!(text(&probed.stdout).contains("broker and topics"));
     let registered = run(&flow.command(&["schema", "register"], &["--format", "json"]));

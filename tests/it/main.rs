@@ -3,6 +3,12 @@
 //! Tests that need Kafka and a schema registry use those that `scripts/servers/servers.sh up` started; `make test` does
 //! both. Nothing here reaches beyond the loopback.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and tells what it saw"
+)]
+
 mod admin;
 mod batch;
 mod commands;

@@ -141,7 +141,11 @@ fn files_say_what_they_are_about_and_stay_short() {
 fn no_names_that_say_nothing() {
     let vague = ["util", "utils", "helper", "helpers", "common", "misc", "manager"];
     let named = |file: &str| file.split(['/', '.']).any(|part| vague.contains(&part));
-    let wrong: Vec<_> = sources(&["src", "tests", "benches"]).into_iter().map(|(file, _)| file).filter(|file| named(file)).collect();
+    let wrong: Vec<_> = sources(&["src", "tests", "benches"])
+        .into_iter()
+        .map(|(file, _)| file)
+        .filter(|file| named(file))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -156,13 +160,28 @@ fn every_collector_is_in_all_its_places() {
         let name = collector.name;
         let folder = name.replace('-', "_");
         for (there, place) in [
-            (root().join(format!("src/collect/{folder}/mod.rs")).exists(), format!("folder src/collect/{folder}")),
+            (
+                root().join(format!("src/collect/{folder}/mod.rs")).exists(),
+                format!("folder src/collect/{folder}"),
+            ),
             (parts.contains(&format!("\"{name}\" =>")), "a line in src/flow/parts.rs".to_owned()),
-            (ask.contains(&format!("\"{name}\"")) || name == "rtt" || name == "tls" || name == "dns", "src/embed/ask.rs".to_owned()),
+            (
+                ask.contains(&format!("\"{name}\"")) || name == "rtt" || name == "tls" || name == "dns",
+                "src/embed/ask.rs".to_owned(),
+            ),
             (full.contains(&format!("collector: {name}")), "a node in dataflows/domainradar.yaml".to_owned()),
-            (collectors.contains(&format!("collector: {name}")), "a node in dataflows/collectors.yaml".to_owned()),
-            (root().join(format!("schemas/{}.avsc", collector.request)).exists(), format!("schemas/{}.avsc", collector.request)),
-            (root().join(format!("schemas/{}.avsc", collector.result)).exists(), format!("schemas/{}.avsc", collector.result)),
+            (
+                collectors.contains(&format!("collector: {name}")),
+                "a node in dataflows/collectors.yaml".to_owned(),
+            ),
+            (
+                root().join(format!("schemas/{}.avsc", collector.request)).exists(),
+                format!("schemas/{}.avsc", collector.request),
+            ),
+            (
+                root().join(format!("schemas/{}.avsc", collector.result)).exists(),
+                format!("schemas/{}.avsc", collector.result),
+            ),
         ] {
             if !there {
                 missing.push(format!("{name}: {place}"));

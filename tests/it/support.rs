@@ -102,11 +102,6 @@ impl Running {
         self.end()
     }
 
-    /// Waits for its end.
-    pub fn wait(mut self) -> ExitStatus {
-        self.end()
-    }
-
     fn end(&mut self) -> ExitStatus {
         let mut child = self.child.take().unwrap();
         let log = self.log.clone();
@@ -162,12 +157,15 @@ pub fn free_port() -> u16 {
 /// The records of a file of JSON lines.
 pub fn records(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 /// The names of records, in order, each as often as it is there.
 pub fn names(records: &[Value]) -> Vec<String> {
-    let mut names: Vec<_> = records.iter().map(|record| record["domainName"].as_str().unwrap().to_owned()).collect();
+    let mut names: Vec<_> =
+        records.iter().map(|record| record["domainName"].as_str().unwrap().to_owned()).collect();
     names.sort();
     names
 }

@@ -147,7 +147,10 @@ pub fn take_text<'a>(at: &mut &'a [u8]) -> Result<&'a str, Malformed> {
     std::str::from_utf8(take_bytes(at)?).map_err(|_| Malformed)
 }
 
-fn skip_blocks(at: &mut &[u8], mut skip: impl FnMut(&mut &[u8]) -> Result<(), Malformed>) -> Result<(), Malformed> {
+fn skip_blocks(
+    at: &mut &[u8],
+    mut skip: impl FnMut(&mut &[u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     loop {
         let mut count = take_long(at)?;
         if count == 0 {

@@ -56,7 +56,11 @@ impl FolderRegistry {
 }
 
 impl Registry for FolderRegistry {
-    fn register<'a>(&'a self, subject: &'a str, schema: &'a str) -> BoxFuture<'a, Result<SchemaId, RegistryError>> {
+    fn register<'a>(
+        &'a self,
+        subject: &'a str,
+        schema: &'a str,
+    ) -> BoxFuture<'a, Result<SchemaId, RegistryError>> {
         let added = self.add(subject, schema).map_err(|detail| folder_error(&self.dir, detail));
         std::future::ready(added).boxed()
     }
@@ -66,7 +70,10 @@ impl Registry for FolderRegistry {
         std::future::ready(Ok(found)).boxed()
     }
 
-    fn latest<'a>(&'a self, subject: &'a str) -> BoxFuture<'a, Result<Option<(SchemaId, String)>, RegistryError>> {
+    fn latest<'a>(
+        &'a self,
+        subject: &'a str,
+    ) -> BoxFuture<'a, Result<Option<(SchemaId, String)>, RegistryError>> {
         std::future::ready(Ok(self.find(|entry| entry.subject == subject))).boxed()
     }
 }

@@ -41,7 +41,11 @@ impl HttpRegistry {
 }
 
 impl Registry for HttpRegistry {
-    fn register<'a>(&'a self, subject: &'a str, schema: &'a str) -> BoxFuture<'a, Result<SchemaId, RegistryError>> {
+    fn register<'a>(
+        &'a self,
+        subject: &'a str,
+        schema: &'a str,
+    ) -> BoxFuture<'a, Result<SchemaId, RegistryError>> {
         let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
         async move {
             match post_schema(&self.settings, subject.to_owned(), supplied).await {
@@ -66,7 +70,10 @@ impl Registry for HttpRegistry {
         .boxed()
     }
 
-    fn latest<'a>(&'a self, subject: &'a str) -> BoxFuture<'a, Result<Option<(SchemaId, String)>, RegistryError>> {
+    fn latest<'a>(
+        &'a self,
+        subject: &'a str,
+    ) -> BoxFuture<'a, Result<Option<(SchemaId, String)>, RegistryError>> {
         async move {
             // The library names subjects after a strategy; this one takes the name as it is.
             let strategy = SubjectNameStrategy::RecordNameStrategy(subject.to_owned());

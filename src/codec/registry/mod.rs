@@ -34,13 +34,20 @@ pub struct RegistryConfig {
 /// Stores schemas. Subjects are topic names with `-value`.
 pub trait Registry: Send + Sync + 'static {
     /// The id of `schema` under `subject`, registering it if it is new there.
-    fn register<'a>(&'a self, subject: &'a str, schema: &'a str) -> BoxFuture<'a, Result<SchemaId, RegistryError>>;
+    fn register<'a>(
+        &'a self,
+        subject: &'a str,
+        schema: &'a str,
+    ) -> BoxFuture<'a, Result<SchemaId, RegistryError>>;
 
     /// The text of a schema; `None` if the id is not known.
     fn schema(&self, id: SchemaId) -> BoxFuture<'_, Result<Option<String>, RegistryError>>;
 
     /// The newest schema of `subject`, if it has one.
-    fn latest<'a>(&'a self, subject: &'a str) -> BoxFuture<'a, Result<Option<(SchemaId, String)>, RegistryError>>;
+    fn latest<'a>(
+        &'a self,
+        subject: &'a str,
+    ) -> BoxFuture<'a, Result<Option<(SchemaId, String)>, RegistryError>>;
 }
 
 /// Why the registry did not answer as asked.

@@ -34,18 +34,18 @@ pub struct GeoConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum GeoError {
     /// The file is missing, cannot be read, or is no MaxMind database.
-    #[error("the database {} cannot be used", path.display())]
+    #[error("the database {} cannot be used: {reason}", path.display())]
     Database {
         /// The configured path.
         path: PathBuf,
-        /// What is wrong with it.
-        source: MaxMindDbError,
+        /// What is wrong with it; its text names its own causes.
+        reason: MaxMindDbError,
     },
 }
 
 pub(crate) static GEO_DATABASE: Code = Code {
     name: "geo-database",
-    exit: Exit::Config,
+    exit: Exit::Unreachable,
     about: "A configured geolocation database cannot be read.",
     hint: "check geo.city_db and geo.asn_db, or leave them out: then the geo-asn collector answers DISABLED",
 };
@@ -108,7 +108,7 @@ impl GeoAsnCollector {
 }
 
 fn open(path: &Path) -> Result<Database, GeoError> {
-    Reader::open_readfile(path).map_err(|source| GeoError::Database { path: path.to_owned(), source })
+    Reader::open_readfile(path).map_err(|reason| GeoError::Database { path: path.to_owned(), reason })
 }
 
 /// The record of an address and the network it stands for.

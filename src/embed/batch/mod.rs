@@ -3,6 +3,7 @@
 //!
 //! Next: `input.rs` (names into the first topic), `output.rs` (records into the file), `job.rs` (what survives).
 
+mod beside;
 mod input;
 mod job;
 mod output;
@@ -22,6 +23,7 @@ use crate::error::{Code, Coded, Exit, Failure};
 use crate::flow::Flow;
 use crate::io::embedded::Log;
 use crate::io::{IoError, Topic};
+use crate::lab::LabRequest;
 use crate::telemetry::{Admin, Meters};
 
 pub use input::Input;
@@ -139,19 +141,28 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Starts a batch on `process`, whose topics must be embedded.
-    pub async fn start(process: Process, input: Input, output: Output) -> Result<Self, Failure> {
+    /// Starts a batch on `process`, whose topics must be embedded. The requests of a lab go to single collectors, beside
+    /// the list.
+    pub async fn start(
+        process: Process,
+        input: Input,
+        output: Output,
+        beside: &[LabRequest],
+    ) -> Result<Self, Failure> {
         let flow_name = || BatchError::Flow(process.plan.name.clone());
         let log = process.log.clone().ok_or_else(flow_name)?;
-        let entry = process.plan.entry().and_then(|entry| process.topics.find(entry)).ok_or_else(flow_name)?;
+        let entry =
+            process.plan.entry().and_then(|entry| process.topics.find(entry)).ok_or_else(flow_name)?;
         let join = process.plan.join.as_ref().ok_or_else(flow_name)?;
         let inputs = process.plan.inputs().iter().filter_map(|input| process.topics.find(input)).collect();
         let total = input.count()?;
         let job = Job::open(&process.store, &input, &output)?;
         let exporter = Exporter::open(&process, &join.to, output, &job).await?;
         let admin = Admin::open(&process.settings.admin, process.meters.clone()).await?;
+        beside::write(&process, beside).await?;
         let flow = process.start().await?;
-        let feeding = input.feed(log.clone(), process.group.clone(), entry, job.clone(), process.clock.clone());
+        let feeding =
+            input.feed(log.clone(), process.group.clone(), entry, job.clone(), process.clock.clone());
         Ok(Self {
             flow,
             meters: process.meters,
@@ -174,7 +185,8 @@ impl Batch {
 
     /// Runs until the list is done, or until `stop` ends: then it stops cleanly and can be taken up again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Summary, Failure> {
-        let Self { flow, meters, log, group, inputs, feeding, mut exporter, job, deadline, total: _, _admin } = self;
+        let Self { flow, meters, log, group, inputs, feeding, mut exporter, job, deadline, total: _, _admin } =
+            self;
         let failed = flow.failed();
         let done = async {
             let fed = match feeding.await {
@@ -184,7 +196,8 @@ impl Batch {
             // Nothing under way and nothing more to come: what is still awaited will never arrive.
             wait_for(|| Ok(log.lag(&group, &inputs)? == 0)).await?;
             flow.end_of_time();
-            wait_for(|| Ok(meters.join.open.load(Ordering::Relaxed) == 0 && log.lag(&group, &inputs)? == 0)).await?;
+            wait_for(|| Ok(meters.join.open.load(Ordering::Relaxed) == 0 && log.lag(&group, &inputs)? == 0))
+                .await?;
             Ok::<u64, Failure>(fed)
         };
         let ended = tokio::select! {

@@ -108,7 +108,8 @@ impl Exporter {
             Output::Stream(stream) => Sink::Stream(stream),
             Output::File(path) => {
                 let error = |source| BatchError::Output { path: path.clone(), source };
-                let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(error)?;
+                let mut file =
+                    OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(error)?;
                 // What was written after the last position was kept is written again.
                 file.set_len(job.written()).map_err(error)?;
                 let at = file.seek(SeekFrom::End(0)).map_err(error)?;
@@ -224,7 +225,8 @@ impl Writing {
                 let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
                 *counts.without_record.entry(status).or_default() += 1;
                 if counts.examples.len() < TOLD {
-                    let name = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
+                    let name =
+                        String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
                     counts.examples.push((name, status));
                 }
             }

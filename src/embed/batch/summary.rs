@@ -85,7 +85,11 @@ impl Summary {
             complete: report.join.complete,
             partial: report.join.partial,
             revisions: report.join.revisions,
-            without_record: counts.without_record.iter().map(|(status, count)| (text(status), *count)).collect(),
+            without_record: counts
+                .without_record
+                .iter()
+                .map(|(status, count)| (text(status), *count))
+                .collect(),
             examples: counts.examples.iter().map(|(name, status)| (name.clone(), text(status))).collect(),
             dead_letters: report.dead_letters.clone(),
             nodes: report.nodes.clone(),

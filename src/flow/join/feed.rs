@@ -50,6 +50,7 @@ pub enum ResultMessage {
 
 /// What enters the join.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "almost every item is a part")]
 pub enum JoinItem {
     /// A partition with the names that were open.
     Open(u32, Rc<std::cell::Cell<Option<Opening>>>),
@@ -139,7 +140,10 @@ enum Front {
     Ready(Box<(Fetched, Result<Part, DecodeError>)>),
     /// Its schema is being learned; the flag says when it is.
     Learning(Box<Fetched>, Arc<AtomicBool>),
-    Empty { last: Option<Millis>, since: Millis },
+    Empty {
+        last: Option<Millis>,
+        since: Millis,
+    },
     End,
 }
 
@@ -299,7 +303,9 @@ impl ResultFeed {
     /// Tells the join the time of the stream, if something may be due.
     fn tell_time(&mut self, partition: u32, batch: &mut Vec<JoinItem>) {
         let now = self.setup.clock.now();
-        let Some(aligned) = self.partitions.get_mut(&partition).filter(|aligned| !aligned.muted) else { return };
+        let Some(aligned) = self.partitions.get_mut(&partition).filter(|aligned| !aligned.muted) else {
+            return;
+        };
         let heads: Vec<Head> = aligned.inputs.iter().map(|input| input.head(false)).collect();
         let caught_up = align::next(&heads, now) == Next::CaughtUp;
         let time = match self.end {

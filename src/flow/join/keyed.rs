@@ -1,8 +1,8 @@
 //! The keyed state of the join on one worker: takes in what the source reads, emits joined records, and gives its share
-//! of each cut. The rules are in `crate::join`, the rows in `rows.rs`.
+//! of each cut. The rules are in `crate::join`, the rows in `rows.rs`, the record that is emitted in `emit.rs`.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,24 +13,22 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::Operator as _;
 
+use super::JoinCut;
+use super::emit::emit;
 use super::feed::JoinItem;
 use super::rows::{Changes, JoinRows, Opening, Payload, in_memory};
-use super::JoinCut;
 use crate::clock::{Millis, SharedClock};
-use crate::codec::{DecodeError, JoinedParts, Part, PartKind, Splicer};
+use crate::codec::{DecodeError, Part, PartKind, Splicer};
 use crate::engine::Epoch;
 use crate::flow::dead_letter::{DeadLetters, Place};
 use crate::flow::deliver::Out;
-use crate::flow::headers::{COMPLETE, REVISION, RUN};
+use crate::flow::headers::RUN;
 use crate::flow::shared::Shared;
-use crate::io::{Fetched, Headers, IoError, Outgoing, Position, RawRecord, Topic};
-use crate::join::{Arrival, DnsFacts, End, Entry, Ignored, Names, PartId, Policy, Step};
+use crate::io::{Fetched, IoError, Position, RawRecord, Topic};
+use crate::join::{Arrival, DnsFacts, End, Ignored, Names, PartId, Policy, Step};
 use crate::model::{Subject, SubjectError};
 use crate::state::{Batch, StateError};
 use crate::telemetry::Meters;
-
-/// Longest text of the header that tells what is missing.
-const MISSING: usize = 1000;
 
 /// What the join of a worker needs.
 #[derive(Clone)]
@@ -67,8 +65,14 @@ pub fn joined<'scope>(
     failed: Rc<dyn Fn(IoError)>,
 ) -> StreamVec<'scope, Epoch, Out> {
     input.unary(Pipeline, "join", move |_capability, _info| {
-        let mut join =
-            Join { setup, shared, partitions: BTreeMap::new(), bytes: 0, flushed: Instant::now(), out: Vec::new() };
+        let mut join = Join {
+            setup,
+            shared,
+            partitions: BTreeMap::new(),
+            bytes: 0,
+            flushed: Instant::now(),
+            out: Vec::new(),
+        };
         move |input, output| {
             input.for_each_stamp(|capability, batches| {
                 for batch in batches {
@@ -115,7 +119,9 @@ impl Join {
     fn step(&mut self, item: JoinItem) -> Result<(), StateError> {
         match item {
             JoinItem::Open(partition, opening) => self.open(partition, opening.take().unwrap_or_default()),
-            JoinItem::Part { partition, input, fetched, part } => self.take(partition, input, fetched, part)?,
+            JoinItem::Part { partition, input, fetched, part } => {
+                self.take(partition, input, fetched, part)?
+            }
             JoinItem::Live(partition) => {
                 let clock = self.partitions.get(&partition).map_or(Millis::MIN, |of| of.clock);
                 self.advance(partition, clock)?;
@@ -265,8 +271,11 @@ impl Join {
             of.moved = false;
             let metadata = of.clock.to_string();
             let inputs = self.setup.inputs.iter().zip(&of.next);
-            positions.extend(inputs.map(|((_, topic), &offset)| {
-                Position { topic: *topic, partition, offset, metadata: metadata.clone() }
+            positions.extend(inputs.map(|((_, topic), &offset)| Position {
+                topic: *topic,
+                partition,
+                offset,
+                metadata: metadata.clone(),
             }));
         }
         // The last flush was written with the cut before, so its payloads may leave memory.
@@ -277,7 +286,8 @@ impl Join {
             self.bytes = self.bytes.saturating_sub(freed);
         }
         let closing = self.partitions.values().any(|of| of.closing);
-        let due = self.flushed.elapsed() >= self.setup.flush_interval || closing || self.shared.join_ended.get();
+        let due =
+            self.flushed.elapsed() >= self.setup.flush_interval || closing || self.shared.join_ended.get();
         let state = due.then(|| self.flush());
         self.partitions.retain(|_, of| !of.closing);
         JoinCut { positions, state: state.filter(|batch| !batch.is_empty()) }
@@ -329,10 +339,9 @@ fn arrival(kind: PartKind, address: Option<Arc<str>>, record: &RawRecord, part: 
             collector: part.collector.unwrap_or_default().into(),
         },
     };
-    let dns = part.dns.map(|(addresses, tls)| DnsFacts {
-        addresses: addresses.into_iter().map(Arc::from).collect(),
-        tls,
-    });
+    let dns = part
+        .dns
+        .map(|(addresses, tls)| DnsFacts { addresses: addresses.into_iter().map(Arc::from).collect(), tls });
     Arrival {
         part: id,
         run: record.headers.text(RUN).map(Arc::from),
@@ -342,75 +351,4 @@ fn arrival(kind: PartKind, address: Option<Arc<str>>, record: &RawRecord, part: 
         dns,
         payload: Payload::Memory { bytes: part.body, stored: false },
     }
-}
-
-/// The joined record of an entry, and its count.
-fn emit(
-    setup: &JoinSetup,
-    partition: u32,
-    name: &Bytes,
-    entry: &Entry<Payload>,
-    complete: bool,
-) -> Result<Outgoing, StateError> {
-    let counts = &setup.meters.join;
-    let counter = match (entry.revision, complete) {
-        (1, true) => &counts.complete,
-        (1, false) => &counts.partial,
-        _ => &counts.revisions,
-    };
-    counter.fetch_add(1, Ordering::Relaxed);
-    let mut bodies: HashMap<&PartId, Bytes> = HashMap::with_capacity(entry.slots().len());
-    for slot in entry.slots() {
-        let body = setup.rows.payload(partition, name, entry.run.as_deref(), &slot.part, &slot.payload)?;
-        bodies.insert(&slot.part, body);
-    }
-    let body = |part: &PartId| bodies.get(part).map(|body| &body[..]);
-    let zone = entry.slot(&PartId::Zone).filter(|zone| zone.status.ok());
-    let mut addresses: BTreeMap<&str, Vec<(&str, &[u8])>> =
-        entry.addresses().iter().map(|address| (&**address, Vec::new())).collect();
-    for slot in entry.slots() {
-        if let PartId::Ip { address, collector } = &slot.part {
-            let body = bodies.get(&slot.part).map_or(&[][..], |body| &body[..]);
-            addresses.entry(address).or_default().push((collector, body));
-        }
-    }
-    let parts = JoinedParts {
-        zone: zone.and_then(|zone| body(&zone.part)),
-        dns: body(&PartId::Dns).unwrap_or_default(),
-        tls: body(&PartId::Tls),
-        rdap: body(&PartId::Rdap),
-        addresses: (!entry.addresses().is_empty()).then(|| addresses.into_iter().collect()),
-    };
-    // Every part was checked when it was read.
-    let value = setup.splicer.splice(&parts).map_err(|_| StateError::Row { family: "parts", what: "not a part" })?;
-    let mut headers = Headers::default();
-    if let Some(run) = &entry.run {
-        headers.push(RUN, run.to_string());
-    }
-    headers.push(REVISION, entry.revision.to_string());
-    headers.push(COMPLETE, missing(entry, &setup.policy, complete));
-    let record = RawRecord {
-        key: Some(name.clone()),
-        value: Some(value.into()),
-        headers,
-        time: setup.clock.now(),
-    };
-    Ok(Outgoing { topic: setup.to, partition, record })
-}
-
-/// `true`, or what is missing.
-fn missing(entry: &Entry<Payload>, policy: &Policy, complete: bool) -> String {
-    if complete {
-        return "true".to_owned();
-    }
-    let mut text = String::from("missing: ");
-    for (index, awaited) in entry.awaited(policy).enumerate() {
-        if text.len() > MISSING {
-            text.push_str(", ...");
-            break;
-        }
-        text.push_str(if index > 0 { ", " } else { "" });
-        text.push_str(&awaited.0.to_string());
-    }
-    text
 }

@@ -111,14 +111,15 @@ impl JoinRows {
         }
     }
 
-    /// Deletes all rows of a partition.
-    pub fn clear(&self, partition: u32, inputs: &[Topic]) -> Result<(), StateError> {
+    /// Deletes all rows of a partition. That they contain nothing before `starts` is written at once: rows that are
+    /// missing because none was flushed yet must not look like a store that was lost.
+    pub fn reset(&self, partition: u32, starts: &[(Topic, i64)]) -> Result<(), StateError> {
         let (start, end) = partition_prefix(partition);
         let mut batch = self.store.batch();
         batch.delete_range(Family::Entries, &start, &end);
         batch.delete_range(Family::Parts, &start, &end);
-        for &input in inputs {
-            batch.delete(Family::Positions, &self.position_key(input, partition));
+        for &(input, offset) in starts {
+            self.put_position(&mut batch, input, partition, offset);
         }
         self.store.write(batch)
     }

@@ -100,7 +100,13 @@ impl Log {
     }
 
     /// Reads records from `offset` on, until `max_bytes` are read or the end is reached.
-    pub fn read(&self, topic: Topic, partition: u32, offset: i64, max_bytes: usize) -> Result<Vec<Fetched>, IoError> {
+    pub fn read(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: i64,
+        max_bytes: usize,
+    ) -> Result<Vec<Fetched>, IoError> {
         let name = self.0.topics.name(topic);
         let end = self.end(topic, partition);
         let (mut records, mut bytes, mut broken) = (Vec::new(), 0, None);
@@ -131,7 +137,13 @@ impl Log {
 
     /// Deletes the records at the start of a partition that are older than `horizon`, up to where `group` is if it reads
     /// the topic. Looks at a bounded number of records: the rest has its turn the next time.
-    pub fn trim_before(&self, group: &str, topic: Topic, partition: u32, horizon: Millis) -> Result<(), IoError> {
+    pub fn trim_before(
+        &self,
+        group: &str,
+        topic: Topic,
+        partition: u32,
+        horizon: Millis,
+    ) -> Result<(), IoError> {
         let read = self.position(group, topic, partition)?.map(|position| position.offset);
         let records = self.read(topic, partition, 0, TRIMMED)?;
         let old = records.iter().take_while(|fetched| fetched.record.time < horizon);
@@ -157,7 +169,8 @@ impl Log {
 
     /// Has `wake` called whenever a record is appended to the partition, until it is dropped by the caller.
     pub(super) fn watch(&self, topic: Topic, partition: u32, wake: Arc<Wake>) {
-        let mut readers = self.partition(topic, partition).readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers =
+            self.partition(topic, partition).readers.lock().unwrap_or_else(PoisonError::into_inner);
         readers.retain(|other| Arc::strong_count(other) > 1);
         readers.push(wake);
     }
@@ -220,7 +233,9 @@ fn decode(row: &[u8]) -> Option<RawRecord> {
     Some(RawRecord {
         key: row.key.map(Bytes::copy_from_slice),
         value: row.value.map(Bytes::copy_from_slice),
-        headers: Headers(headers.map(|(name, value)| (name.to_owned(), Bytes::copy_from_slice(value))).collect()),
+        headers: Headers(
+            headers.map(|(name, value)| (name.to_owned(), Bytes::copy_from_slice(value))).collect(),
+        ),
         time: row.time,
     })
 }

@@ -31,10 +31,12 @@ fn append(log: &Log, records: &[Outgoing]) {
     log.append(records, log.store().batch()).unwrap();
 }
 
+type Opened = (u32, Topic, Box<dyn Reader>);
+
 /// Takes all partitions and starts where the group is.
 #[derive(Default)]
 struct Everything {
-    readers: Mutex<Vec<(u32, Topic, Box<dyn Reader>)>>,
+    readers: Mutex<Vec<Opened>>,
     metadata: Mutex<Vec<String>>,
     revoked: AtomicUsize,
 }
@@ -108,7 +110,8 @@ fn a_cut_is_one_write_and_a_restart_goes_on_from_it() {
     let log = log(dir.path());
     assert_eq!(log.store().get(Family::Entries, b"e").unwrap().unwrap(), b"row");
     let owner = Arc::new(Everything::default());
-    let _subscription = Embedded::new(log.clone(), "g").subscribe(&[REQUESTS, RESULTS], owner.clone()).unwrap();
+    let _subscription =
+        Embedded::new(log.clone(), "g").subscribe(&[REQUESTS, RESULTS], owner.clone()).unwrap();
     assert_eq!(*owner.metadata.lock().unwrap(), ["m"]);
     assert_eq!(owner.rest(REQUESTS, 0), ["c"]);
     assert_eq!(owner.rest(RESULTS, 0), ["A"]);
@@ -151,5 +154,8 @@ fn null_and_empty_are_told_apart() {
     empty.record.key = Some(Bytes::from_static(b"\xff\x00"));
     append(&log, &[null.clone(), empty.clone()]);
     let read = log.read(REQUESTS, 0, 0, usize::MAX).unwrap();
-    assert_eq!(read.into_iter().map(|fetched| fetched.record).collect::<Vec<_>>(), [null.record, empty.record]);
+    assert_eq!(
+        read.into_iter().map(|fetched| fetched.record).collect::<Vec<_>>(),
+        [null.record, empty.record]
+    );
 }

@@ -121,9 +121,10 @@ fn to_client<'a>(topic: &'a str, outgoing: &'a Outgoing) -> BaseRecord<'a, [u8],
     to.payload = record.value.as_deref();
     if !record.headers.0.is_empty() {
         let headers = OwnedHeaders::new_with_capacity(record.headers.0.len());
-        to = to.headers(record.headers.0.iter().fold(headers, |headers, (key, value)| {
-            headers.insert(Header { key, value: Some(&value[..]) })
-        }));
+        to =
+            to.headers(record.headers.0.iter().fold(headers, |headers, (key, value)| {
+                headers.insert(Header { key, value: Some(&value[..]) })
+            }));
     }
     to
 }

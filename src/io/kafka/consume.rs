@@ -107,7 +107,9 @@ impl Member {
                         .seek(topic, partition, Offset::Offset(offset), POSITIONS_WITHIN)
                         .map_err(IoError::Read)?;
                 }
-                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(IoError::Read(error)),
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    return Err(IoError::Read(error));
+                }
                 Some(Err(error)) => tracing::warn!(%error, "kafka consumer"),
             }
             while let Some(rebalance) = self.consumer.context().next_rebalance() {

@@ -54,9 +54,9 @@ pub async fn create_topics(
     // Asking first turns an unreachable broker into its own error.
     metadata(config)?;
     let client = config.with_properties(config.client());
-    let admin: AdminClient<LogContext> =
-        client.create_with_context(LogContext).map_err(IoError::Settings)?;
-    let (retention, max_record) = (settings.retention.as_millis().to_string(), settings.max_record.to_string());
+    let admin: AdminClient<LogContext> = client.create_with_context(LogContext).map_err(IoError::Settings)?;
+    let (retention, max_record) =
+        (settings.retention.as_millis().to_string(), settings.max_record.to_string());
     let new: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|topic| {
@@ -66,7 +66,8 @@ pub async fn create_topics(
                 .set("max.message.bytes", &max_record)
         })
         .collect();
-    let options = AdminOptions::new().operation_timeout(Some(ANSWER_WITHIN)).request_timeout(Some(ANSWER_WITHIN));
+    let options =
+        AdminOptions::new().operation_timeout(Some(ANSWER_WITHIN)).request_timeout(Some(ANSWER_WITHIN));
     let results = admin.create_topics(&new, &options).await;
     let results = results.map_err(|source| IoError::Write { what: "new topics", source })?;
     let mut created = Vec::new();
@@ -85,7 +86,8 @@ fn metadata(config: &KafkaConfig) -> Result<Vec<(String, usize)>, IoError> {
     let client = config.with_properties(config.client());
     let consumer: BaseConsumer<LogContext> =
         client.create_with_context(LogContext).map_err(IoError::Settings)?;
-    let unreachable = |source: KafkaError| IoError::Unreachable { servers: config.bootstrap_servers.clone(), source };
+    let unreachable =
+        |source: KafkaError| IoError::Unreachable { servers: config.bootstrap_servers.clone(), source };
     let client: &Client<LogContext> = consumer.client();
     let found: Metadata = client.fetch_metadata(None, ANSWER_WITHIN).map_err(unreachable)?;
     Ok(found.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())

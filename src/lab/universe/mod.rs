@@ -22,7 +22,7 @@ pub use self::registration::Facts;
 pub use self::registry::{
     Contact, NameServer, RdapAnswer, Registrar, Registry, ServerMode, WhoisAnswer, WhoisServer, WhoisText,
 };
-pub use self::site::FaultAnswer;
+pub use self::site::{FaultAnswer, LabRequest};
 pub use self::zone::{Found, Zone, text_name, wire_name};
 
 use self::network::NetworksFile;
@@ -63,6 +63,8 @@ pub struct Universe {
     pub names: Vec<(String, String)>,
     /// Names that get none, and the status of their zone.
     pub without_record: Vec<(String, Status)>,
+    /// Requests that no list of names brings forth.
+    pub requests: Vec<LabRequest>,
     zones: HashMap<String, Arc<Zone>>,
     registrations: HashMap<String, Registration>,
     name_servers: BTreeMap<String, Vec<NameServer>>,
@@ -99,6 +101,7 @@ impl Universe {
                 .map(|name| (name.clone(), "a public suffix itself".into()))
                 .collect(),
             without_record: vec![],
+            requests: domains.requests,
             zones: HashMap::new(),
             registrations: HashMap::new(),
             plain: domains.plain,

@@ -16,7 +16,22 @@ pub(super) struct DomainsFile {
     pub sites: Vec<Site>,
     pub suffixes: Vec<String>,
     pub without_record: Vec<WithoutRecord>,
+    pub requests: Vec<LabRequest>,
     pub plain: Plain,
+}
+
+/// A request for one collector, beside the list of names.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabRequest {
+    /// The collector whose topic it goes to.
+    pub collector: String,
+    /// The key.
+    pub key: String,
+    /// The value as it stands.
+    pub value: Option<String>,
+    /// The value as the JSON of a DNS request, to be written in the format of the topic.
+    pub request: Option<String>,
 }
 
 /// A zone, its names, its registration.

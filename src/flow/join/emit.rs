@@ -1,0 +1,85 @@
+//! The joined record of a name: its parts spliced without being read again, and headers that say how whole it is.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::keyed::JoinSetup;
+use super::rows::Payload;
+use crate::codec::{ByCollector, JoinedParts};
+use crate::flow::headers::{COMPLETE, REVISION, RUN};
+use crate::io::{Headers, Outgoing, RawRecord};
+use crate::join::{Entry, PartId, Policy};
+use crate::state::StateError;
+
+/// Longest text of the header that tells what is missing.
+const MISSING: usize = 1000;
+
+/// The joined record of an entry, and its count.
+pub(super) fn emit(
+    setup: &JoinSetup,
+    partition: u32,
+    name: &Bytes,
+    entry: &Entry<Payload>,
+    complete: bool,
+) -> Result<Outgoing, StateError> {
+    let counts = &setup.meters.join;
+    let counter = match (entry.revision, complete) {
+        (1, true) => &counts.complete,
+        (1, false) => &counts.partial,
+        _ => &counts.revisions,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+    let mut bodies: HashMap<&PartId, Bytes> = HashMap::with_capacity(entry.slots().len());
+    for slot in entry.slots() {
+        let body = setup.rows.payload(partition, name, entry.run.as_deref(), &slot.part, &slot.payload)?;
+        bodies.insert(&slot.part, body);
+    }
+    let body = |part: &PartId| bodies.get(part).map(|body| &body[..]);
+    let zone = entry.slot(&PartId::Zone).filter(|zone| zone.status.ok());
+    let mut addresses: BTreeMap<&str, ByCollector<'_>> =
+        entry.addresses().iter().map(|address| (&**address, Vec::new())).collect();
+    for slot in entry.slots() {
+        if let PartId::Ip { address, collector } = &slot.part {
+            let body = bodies.get(&slot.part).map_or(&[][..], |body| &body[..]);
+            addresses.entry(address).or_default().push((collector, body));
+        }
+    }
+    let parts = JoinedParts {
+        zone: zone.and_then(|zone| body(&zone.part)),
+        dns: body(&PartId::Dns).unwrap_or_default(),
+        tls: body(&PartId::Tls),
+        rdap: body(&PartId::Rdap),
+        addresses: (!entry.addresses().is_empty()).then(|| addresses.into_iter().collect()),
+    };
+    // Every part was checked when it was read.
+    let value =
+        setup.splicer.splice(&parts).map_err(|_| StateError::Row { family: "parts", what: "not a part" })?;
+    let mut headers = Headers::default();
+    if let Some(run) = &entry.run {
+        headers.push(RUN, run.to_string());
+    }
+    headers.push(REVISION, entry.revision.to_string());
+    headers.push(COMPLETE, missing(entry, &setup.policy, complete));
+    let record =
+        RawRecord { key: Some(name.clone()), value: Some(value.into()), headers, time: setup.clock.now() };
+    Ok(Outgoing { topic: setup.to, partition, record })
+}
+
+/// `true`, or what is missing.
+fn missing(entry: &Entry<Payload>, policy: &Policy, complete: bool) -> String {
+    if complete {
+        return "true".to_owned();
+    }
+    let mut text = String::from("missing: ");
+    for (index, awaited) in entry.awaited(policy).enumerate() {
+        if text.len() > MISSING {
+            text.push_str(", ...");
+            break;
+        }
+        text.push_str(if index > 0 { ", " } else { "" });
+        text.push_str(&awaited.0.to_string());
+    }
+    text
+}
