@@ -79,8 +79,8 @@ pub struct Node<C: Collector> {
     pub partitions: u32,
     /// Longest time of a call.
     pub limit: Duration,
-    /// Where unreadable records go.
-    pub dead_letters: DeadLetters,
+    /// Where unreadable records go; `None` if another node of the topic sees to that.
+    pub dead_letters: Option<DeadLetters>,
     /// Counts.
     pub meter: Arc<NodeMeter>,
     /// The time.
@@ -97,7 +97,12 @@ where
         async move {
             let subject = match self.read_subject(&job.record) {
                 Ok(subject) => subject,
-                Err(error) => return vec![self.dead_letters.key(C::NAME, job.place, job.record, &error)],
+                Err(error) => {
+                    let letters = self.dead_letters.iter();
+                    return letters
+                        .map(|to| to.key(C::NAME, job.place, job.record.clone(), &error))
+                        .collect();
+                }
             };
             let run = self.run_of(&job);
             let request = match &job.record.value {
@@ -178,7 +183,8 @@ where
         let record = self.failure(subject, Status::INVALID_MESSAGE, &error.to_string());
         self.meter.finished(Status::INVALID_MESSAGE, Duration::ZERO);
         let mut out = self.write(subject, run, &record, None);
-        out.push(self.dead_letters.value(C::NAME, job.place, job.record, error));
+        let letters = self.dead_letters.iter();
+        out.extend(letters.map(|to| to.value(C::NAME, job.place, job.record.clone(), error)));
         out
     }
 

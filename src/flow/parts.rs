@@ -109,7 +109,14 @@ impl Parts<'_> {
                 && node.collector.subject == SubjectKind::Name,
             partitions: self.topics.partitions(),
             limit: self.limit,
-            dead_letters: self.dead_letters.clone(),
+            // One letter for a record, however many nodes read it.
+            dead_letters: self
+                .plan
+                .collects
+                .iter()
+                .find(|other| other.from == node.from)
+                .filter(|first| first.name == node.name)
+                .map(|_| self.dead_letters.clone()),
             // The meters were made for the nodes of this plan.
             meter: self.meters.node(&node.name).cloned().expect("every node has a meter"),
             clock: self.clock.clone(),

@@ -6,7 +6,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use super::KafkaConfig;
 use super::context::LogContext;
@@ -45,7 +45,11 @@ pub(super) fn check(config: &KafkaConfig, topics: &Topics) -> Result<(), IoError
     if wrong.is_empty() { Ok(()) } else { Err(IoError::Partitions(wrong)) }
 }
 
-/// Creates the topics of `topics` that do not exist; gives the names of those it created.
+/// How often the brokers are asked whether new topics can be used.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Creates the topics of `topics` that do not exist, and waits until they can be used; gives the names of those it
+/// created.
 pub async fn create_topics(
     config: &KafkaConfig,
     topics: &Topics,
@@ -78,10 +82,22 @@ pub async fn create_topics(
             Err((topic, code)) => return Err(IoError::Create { topic, why: code.to_string() }),
         }
     }
-    Ok(created)
+    let deadline = tokio::time::Instant::now() + ANSWER_WITHIN;
+    loop {
+        let known = metadata(config)?;
+        let there = |name: &String| known.iter().any(|(topic, partitions)| topic == name && *partitions > 0);
+        match created.iter().find(|name| !there(name)) {
+            None => return Ok(created),
+            Some(topic) if tokio::time::Instant::now() > deadline => {
+                let why = "it was created, but no broker shows it yet".to_owned();
+                return Err(IoError::Create { topic: topic.clone(), why });
+            }
+            Some(_) => tokio::time::sleep(LOOK).await,
+        }
+    }
 }
 
-/// The topics of the broker with their numbers of partitions.
+/// The topics of the broker with their numbers of partitions that have a leader.
 fn metadata(config: &KafkaConfig) -> Result<Vec<(String, usize)>, IoError> {
     let client = config.with_properties(config.client());
     let consumer: BaseConsumer<LogContext> =
@@ -90,5 +106,7 @@ fn metadata(config: &KafkaConfig) -> Result<Vec<(String, usize)>, IoError> {
         |source: KafkaError| IoError::Unreachable { servers: config.bootstrap_servers.clone(), source };
     let client: &Client<LogContext> = consumer.client();
     let found: Metadata = client.fetch_metadata(None, ANSWER_WITHIN).map_err(unreachable)?;
-    Ok(found.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
+    let led =
+        |topic: &MetadataTopic| topic.partitions().iter().filter(|partition| partition.leader() >= 0).count();
+    Ok(found.topics().iter().map(|topic| (topic.name().to_owned(), led(topic))).collect())
 }
