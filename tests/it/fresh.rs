@@ -142,6 +142,54 @@ fn command_line() {
 }
 
 #[test]
+fn dataflow_files() {
+    let mut body = String::from(
+        "A dataflow file names nodes and the topics between them. It is checked before anything starts: \
+         `domainflow validate FILE` shows line, column and hint; `domainflow graph FILE` draws it. All topics of a flow \
+         have one number of partitions. Unknown keys are errors.\n\n",
+    );
+    let source = include_str!("../../src/spec/document.rs");
+    let mut docs = String::new();
+    for line in source.lines().map(str::trim) {
+        if let Some(doc) = line.strip_prefix("/// ") {
+            docs.push_str(doc);
+        } else if line.starts_with("pub struct ") {
+            let heading = docs.trim_end_matches('.');
+            write!(body, "## {heading}\n\n").unwrap();
+            body.push_str(&row(&["key", "needed", "meaning"]));
+            body.push_str(&row(&["---", "---", "---"]));
+            docs.clear();
+        } else if let Some((name, kind)) = line.strip_prefix("pub ").and_then(|field| field.split_once(": ")) {
+            // Keys of a join are words with hyphens, as the names of collectors are.
+            let name = if body.contains("a join\n\n") { name.replace('_', "-") } else { name.to_owned() };
+            let needed = !["Option", "IndexMap<String, Spanned<Format", "IndexMap<String, Spanned<String", "Vec"]
+                .iter()
+                .any(|optional| kind.starts_with(optional));
+            body.push_str(&row(&[&format!("`{name}`"), if needed { "yes" } else { "" }, &docs]));
+            docs.clear();
+        } else if line == "}" {
+            body.push('\n');
+        }
+    }
+    body.push_str("## Collectors\n\n");
+    body.push_str(&row(&["name", "what it does", "requests", "results", "what may follow"]));
+    body.push_str(&row(&["---", "---", "---", "---", "---"]));
+    for collector in COLLECTORS {
+        let follow_ups: Vec<_> = collector.follow_ups.iter().map(|kind| kind.name()).collect();
+        body.push_str(&row(&[
+            collector.name,
+            collector.about,
+            collector.request,
+            collector.result,
+            &follow_ups.join(", "),
+        ]));
+    }
+    let example = include_str!("../../dataflows/domainradar.yaml");
+    write!(body, "\n## Example: `dataflows/domainradar.yaml`\n\n```yaml\n{example}```\n").unwrap();
+    check("docs/reference/dataflow.md", &page("Dataflow files", "src/spec/document.rs and the catalogue", &body));
+}
+
+#[test]
 fn metrics() {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
