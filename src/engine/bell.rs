@@ -32,7 +32,8 @@ impl Bell {
 
     /// To be called by the operator before it looks at what the bell announces.
     pub fn silence(&self) {
-        self.0.rung.store(false, Ordering::Release);
+        // A swap, not a store: a store could become visible after the look.
+        self.0.rung.swap(false, Ordering::AcqRel);
     }
 }
 

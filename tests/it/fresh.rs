@@ -159,12 +159,14 @@ fn dataflow_files() {
             body.push_str(&row(&["key", "needed", "meaning"]));
             body.push_str(&row(&["---", "---", "---"]));
             docs.clear();
-        } else if let Some((name, kind)) = line.strip_prefix("pub ").and_then(|field| field.split_once(": ")) {
+        } else if let Some((name, kind)) = line.strip_prefix("pub ").and_then(|field| field.split_once(": "))
+        {
             // Keys of a join are words with hyphens, as the names of collectors are.
             let name = if body.contains("a join\n\n") { name.replace('_', "-") } else { name.to_owned() };
-            let needed = !["Option", "IndexMap<String, Spanned<Format", "IndexMap<String, Spanned<String", "Vec"]
-                .iter()
-                .any(|optional| kind.starts_with(optional));
+            let needed =
+                !["Option", "IndexMap<String, Spanned<Format", "IndexMap<String, Spanned<String", "Vec"]
+                    .iter()
+                    .any(|optional| kind.starts_with(optional));
             body.push_str(&row(&[&format!("`{name}`"), if needed { "yes" } else { "" }, &docs]));
             docs.clear();
         } else if line == "}" {
@@ -186,7 +188,10 @@ fn dataflow_files() {
     }
     let example = include_str!("../../dataflows/domainradar.yaml");
     write!(body, "\n## Example: `dataflows/domainradar.yaml`\n\n```yaml\n{example}```\n").unwrap();
-    check("docs/reference/dataflow.md", &page("Dataflow files", "src/spec/document.rs and the catalogue", &body));
+    check(
+        "docs/reference/dataflow.md",
+        &page("Dataflow files", "src/spec/document.rs and the catalogue", &body),
+    );
 }
 
 #[test]

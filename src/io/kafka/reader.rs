@@ -29,24 +29,8 @@ impl QueueReader {
 
 impl Reader for QueueReader {
     fn poll(&mut self) -> Result<Polled, IoError> {
-        match self.queue.poll(Duration::ZERO) {
-            Some(Ok(message)) => {
-                self.at_end = false;
-                Ok(Polled::Record(copy(&message)))
-            }
-            Some(Err(KafkaError::PartitionEOF(_))) => {
-                self.at_end = true;
-                Ok(Polled::End)
-            }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(IoError::Read(error)),
-            Some(Err(error)) => {
-                // The client goes on by itself: it tells of a lost leader and the like.
-                tracing::warn!(%error, "reading a partition");
-                Ok(Polled::Empty)
-            }
-            None if self.at_end => Ok(Polled::End),
-            None => Ok(Polled::Empty),
-        }
+        let Self { queue, at_end, .. } = self;
+        next(at_end, || Some(queue.poll(Duration::ZERO)?.map(|message| copy(&message))))
     }
 
     fn wake_by(&mut self, wake: Wake) {
@@ -55,6 +39,28 @@ impl Reader for QueueReader {
 
     fn end(&self) -> Option<i64> {
         Some(self.end.load(Ordering::Relaxed)).filter(|end| *end >= 0)
+    }
+}
+
+/// The next record among the events of a queue. Says that there is none only when the queue is empty: it wakes nobody
+/// while it holds something, so a record behind another event would stay there.
+fn next(
+    at_end: &mut bool,
+    mut event: impl FnMut() -> Option<Result<Fetched, KafkaError>>,
+) -> Result<Polled, IoError> {
+    loop {
+        match event() {
+            Some(Ok(fetched)) => {
+                *at_end = false;
+                return Ok(Polled::Record(fetched));
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => *at_end = true,
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(IoError::Read(error)),
+            // The client goes on by itself: it tells of a lost leader and the like.
+            Some(Err(error)) => tracing::warn!(%error, "reading a partition"),
+            None if *at_end => return Ok(Polled::End),
+            None => return Ok(Polled::Empty),
+        }
     }
 }
 
@@ -83,5 +89,42 @@ fn copy(message: &BorrowedMessage<'_>) -> Fetched {
             headers: Headers(headers.unwrap_or_default()),
             time: message.timestamp().to_millis().unwrap_or(0),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::types::RDKafkaErrorCode;
+
+    use super::*;
+
+    /// Polls `events` until nothing is said to be there; the offsets that came, and the last word.
+    fn polled(events: Vec<Result<i64, KafkaError>>) -> (Vec<i64>, Polled) {
+        let mut events = events.into_iter();
+        let (mut at_end, mut offsets) = (false, vec![]);
+        loop {
+            let polled = next(&mut at_end, || {
+                Some(events.next()?.map(|offset| Fetched { offset, record: RawRecord::default() }))
+            });
+            match polled.unwrap() {
+                Polled::Record(fetched) => offsets.push(fetched.offset),
+                last => {
+                    assert!(events.next().is_none(), "nothing would wake the reader for what is left");
+                    return (offsets, last);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_behind_another_event_is_not_left_in_the_queue() {
+        let lost_leader = KafkaError::MessageConsumption(RDKafkaErrorCode::NotLeaderForPartition);
+        for event in [KafkaError::PartitionEOF(0), lost_leader] {
+            let (offsets, last) = polled(vec![Ok(1), Err(event), Ok(2)]);
+            assert_eq!(offsets, [1, 2]);
+            assert!(matches!(last, Polled::Empty));
+        }
+        assert!(matches!(polled(vec![Ok(1), Err(KafkaError::PartitionEOF(0))]), (_, Polled::End)));
+        assert!(matches!(polled(vec![Err(KafkaError::PartitionEOF(0))]), (_, Polled::End)));
     }
 }
