@@ -75,7 +75,7 @@ impl Schemas {
         let cache = self.0.cache.read().unwrap_or_else(PoisonError::into_inner);
         match cache.get(&id)? {
             Cached::Schema { canonical, foreign } => {
-                let ours = **canonical == *T::schema().canonical_form();
+                let ours = **canonical == *T::canonical_form();
                 Some(if ours { Known::Ours } else { Known::Foreign(foreign.clone()) })
             }
             Cached::Unknown { until } => (Instant::now() < *until).then_some(Known::Unknown),

@@ -17,6 +17,9 @@ pub trait Wire: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// The schema it is written with.
     fn schema() -> &'static Schema;
 
+    /// The Parsing Canonical Form of its schema: what tells whether two schemas write the same bytes (Avro 1.12).
+    fn canonical_form() -> &'static str;
+
     /// Its JSON.
     fn to_json(&self) -> Result<Vec<u8>, DecodeError> {
         serde_json::to_vec(self).map_err(DecodeError::malformed)
@@ -47,6 +50,11 @@ macro_rules! wire {
             fn schema() -> &'static Schema {
                 static SCHEMA: LazyLock<Schema> = LazyLock::new(<$record>::get_schema);
                 &SCHEMA
+            }
+
+            fn canonical_form() -> &'static str {
+                static FORM: LazyLock<String> = LazyLock::new(|| <$record as Wire>::schema().canonical_form());
+                &FORM
             }
 
             $($($method)*)?

@@ -87,7 +87,7 @@ impl RequestFeed {
             RequestMessage::Open { partition, mut reader, committed, generation } => {
                 let bell = self.bell.clone();
                 reader.wake_by(Box::new(move || bell.ring()));
-                let meter = self.meters.partition(&self.name, partition);
+                let meter = self.meters.open_partition(&self.name, partition, reader.end());
                 let progress = Progress::resume(generation, self.nodes.clone(), committed.as_ref(), meter);
                 self.shared.requests.borrow_mut().insert((self.topic, partition), progress);
                 self.partitions.insert(partition, (reader, generation));
@@ -111,12 +111,7 @@ impl RequestFeed {
             }
             let fetched = match reader.poll() {
                 Ok(Polled::Record(fetched)) => fetched,
-                Ok(Polled::Empty | Polled::End) => {
-                    if let Some(end) = reader.end() {
-                        progress.meter.end.store(end, std::sync::atomic::Ordering::Relaxed);
-                    }
-                    return false;
-                }
+                Ok(Polled::Empty | Polled::End) => return false,
                 Err(error) => {
                     (self.failed)(error);
                     return false;
@@ -197,8 +192,8 @@ mod tests {
 
         fn wake_by(&mut self, _: Wake) {}
 
-        fn end(&self) -> Option<i64> {
-            None
+        fn end(&self) -> std::sync::Arc<std::sync::atomic::AtomicI64> {
+            std::sync::Arc::default()
         }
     }
 

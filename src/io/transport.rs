@@ -5,6 +5,7 @@
 //! them back; the owner says where to start.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use super::{Fetched, IoError, Outgoing, Topic};
 use crate::state::Batch;
@@ -53,8 +54,8 @@ pub trait Reader: Send {
     /// Has `wake` called when there may be something after `Empty` or `End`.
     fn wake_by(&mut self, wake: Wake);
 
-    /// The offset after the last record of the partition, as far as it is known; for the lag.
-    fn end(&self) -> Option<i64>;
+    /// The offset after the last record of the partition, kept up to date; -1 as long as it is not known.
+    fn end(&self) -> Arc<AtomicI64>;
 }
 
 /// Who works on the partitions of a subscription. Called on a thread of the transport.

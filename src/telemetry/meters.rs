@@ -62,8 +62,8 @@ pub struct PartitionMeter {
     pub low: AtomicI64,
     /// Since when the oldest open offset is the oldest; 0 if nothing is open.
     pub low_since: AtomicI64,
-    /// Offset after the last record, as far as it is known; -1 before.
-    pub end: AtomicI64,
+    /// Offset after the last record, as far as it is known; -1 before. The transport moves it.
+    pub end: Arc<AtomicI64>,
 }
 
 /// Counts of the join.
@@ -121,11 +121,12 @@ impl Meters {
         &self.nodes
     }
 
-    /// The meter of a partition, made when it is first asked for.
-    pub fn partition(&self, topic: &str, partition: u32) -> Arc<PartitionMeter> {
+    /// The meter of a partition that was assigned; `end` tells where it ends.
+    pub fn open_partition(&self, topic: &str, partition: u32, end: Arc<AtomicI64>) -> Arc<PartitionMeter> {
+        let meter = Arc::new(PartitionMeter { end, ..PartitionMeter::default() });
         let mut partitions = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Arc::new(PartitionMeter { end: AtomicI64::new(-1), ..PartitionMeter::default() });
-        partitions.entry((topic.to_owned(), partition)).or_insert_with(fresh).clone()
+        partitions.insert((topic.to_owned(), partition), meter.clone());
+        meter
     }
 
     /// Takes a partition that went away out of what is shown.

@@ -197,7 +197,7 @@ fn dataflow_files() {
 #[test]
 fn metrics() {
     use std::sync::Arc;
-    use std::sync::atomic::Ordering;
+    use std::sync::atomic::AtomicI64;
     use std::time::Duration;
 
     use domainflow::clock::ManualClock;
@@ -207,7 +207,7 @@ fn metrics() {
     // One of everything, so that every family shows.
     let meters = Meters::new("f", ["zone".to_owned()], Arc::new(ManualClock::at(1)));
     meters.nodes()[0].finished(Status::OK, Duration::from_millis(1));
-    meters.partition("t", 0).end.store(1, Ordering::Relaxed);
+    meters.open_partition("t", 0, Arc::new(AtomicI64::new(1)));
     meters.dead_letter("value-malformed");
     meters.join.end("no-zone");
     meters.join.ignore("repeated");

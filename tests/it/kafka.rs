@@ -205,6 +205,10 @@ fn names_of_a_foreign_client_become_records_that_foreign_clients_read() {
         assert!(node["statuses"]["OK"].as_u64() > Some(100), "{node}");
     }
     assert_eq!(report["dead_letters"], serde_json::json!({}));
+    wait_for("a lag of 0 everywhere", || {
+        let report = status(&address)?;
+        report["partitions"].as_array()?.iter().all(|partition| partition["lag"] == 0).then_some(())
+    });
     assert!(running.stop("TERM").success());
     // The requests of every stage are on their topics, the results of every collector are readable as well.
     let collected = flow.read("collected_IP_data", |messages| messages.len() >= 4 * names.len());

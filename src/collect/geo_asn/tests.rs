@@ -31,7 +31,7 @@ fn a_database_that_is_missing_or_broken_is_named() {
             let Err(error) = collector(&config) else { panic!("{} was opened", path.display()) };
             let text = Chain(&error).to_string();
             assert!(text.contains(path.to_str().unwrap()), "{text}");
-            assert_eq!(error.code().exit, Exit::Config);
+            assert_eq!(error.code().exit, Exit::Unreachable);
         }
     }
 }

@@ -205,7 +205,7 @@ impl ResultFeed {
                     let bell = self.bell.clone();
                     reader.wake_by(Box::new(move || bell.ring()));
                     let front = Front::Empty { last: None, since: now };
-                    let meter = self.setup.meters.partition(name, partition);
+                    let meter = self.setup.meters.open_partition(name, partition, reader.end());
                     Input { reader, live_from, next: *start, front, meter }
                 });
                 let inputs = inputs.collect();
@@ -257,9 +257,6 @@ impl ResultFeed {
                     }
                 }
                 Err(error) => (self.failed)(error),
-            }
-            if let Some(end) = input.reader.end() {
-                input.meter.end.store(end, Ordering::Relaxed);
             }
         }
     }

@@ -26,7 +26,7 @@ struct Inner {
 #[derive(Default)]
 struct Partition {
     /// The offset of the next record.
-    end: AtomicI64,
+    end: Arc<AtomicI64>,
     /// Who wants to know of new records.
     readers: Mutex<Vec<Arc<Wake>>>,
 }
@@ -57,7 +57,7 @@ impl Log {
                 let end = store.last_key(Family::Log, &first, &last)?.map_or(0, |key| offset_of(&key) + 1);
                 // Rows may all be deleted; the positions still know how far the offsets went.
                 let end = end.max(kept_end(&store, name, partition)?);
-                partitions.push(Partition { end: AtomicI64::new(end), ..Partition::default() });
+                partitions.push(Partition { end: Arc::new(AtomicI64::new(end)), ..Partition::default() });
             }
         }
         Ok(Self(Arc::new(Inner { store, topics, partitions, append: Mutex::default() })))
@@ -76,6 +76,11 @@ impl Log {
     /// The offset after the last record.
     pub fn end(&self, topic: Topic, partition: u32) -> i64 {
         self.partition(topic, partition).end.load(Ordering::Acquire)
+    }
+
+    /// The cell that holds the end of a partition.
+    pub fn end_cell(&self, topic: Topic, partition: u32) -> Arc<AtomicI64> {
+        self.partition(topic, partition).end.clone()
     }
 
     /// Appends records and writes `batch` with them, all or nothing.

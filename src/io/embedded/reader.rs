@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use super::Log;
 use crate::io::{Fetched, IoError, Polled, Reader, Topic, Wake};
@@ -46,7 +47,7 @@ impl Reader for PartitionReader {
         self.wake = Some(wake);
     }
 
-    fn end(&self) -> Option<i64> {
-        Some(self.log.end(self.topic, self.partition))
+    fn end(&self) -> Arc<AtomicI64> {
+        self.log.end_cell(self.topic, self.partition)
     }
 }

@@ -2,7 +2,7 @@
 //! queue: that is the back-pressure.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -37,8 +37,8 @@ impl Reader for QueueReader {
         self.queue.set_nonempty_callback(wake);
     }
 
-    fn end(&self) -> Option<i64> {
-        Some(self.end.load(Ordering::Relaxed)).filter(|end| *end >= 0)
+    fn end(&self) -> Arc<AtomicI64> {
+        self.end.clone()
     }
 }
 

@@ -1,0 +1,149 @@
+//! Why: the join copies the bytes of its parts instead of decoding and encoding them; this is what that is worth.
+//! What: a joined record made of encoded parts, by splicing and by decoding all of them and encoding the whole.
+//! Knobs: the record is `benches/record.json`, one of the lab's, with a page and four results for each address.
+
+mod paired;
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domainflow::codec::{
+    ByCollector, DecodeError, FolderRegistry, Format, JoinedParts, PartKind, PartReader, Reading, Schemas,
+    Splicer, TopicCodec, Wire,
+};
+use domainflow::model::{AllCollectedData, CommonIPResult, DNSResult, RDAPDomainResult, TLSResult, TextMap};
+use futures_util::FutureExt;
+
+/// Times that a record is made in one round.
+const TIMES: usize = 500;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");
+    for format in [Format::Avro, Format::Json] {
+        runtime.block_on(bench(format));
+    }
+}
+
+async fn bench(format: Format) {
+    let dir = tempfile::tempdir().expect("a folder for the schemas");
+    let registry = FolderRegistry::open(dir.path()).expect("an empty registry");
+    let schemas = Schemas::new(Arc::new(registry));
+    let joined = Wire::from_json(include_bytes!("record.json")).expect("a joined record");
+    let topics = Topics::new(format, &schemas).await;
+    let values = topics.encode(&joined);
+
+    let reader = |kind| PartReader::new(kind, format, format, schemas.clone());
+    let (dns, tls, rdap, ip) =
+        (reader(PartKind::Dns), reader(PartKind::Tls), reader(PartKind::Rdap), reader(PartKind::Ip));
+    let splicer = Splicer::new(format, "all_collected_data", &schemas).await.expect("a registered schema");
+    let splice = || {
+        let [dns, tls, rdap] = [(&dns, &values.dns), (&tls, &values.tls), (&rdap, &values.rdap)]
+            .map(|(reader, value)| body(reader, value));
+        let ips: Vec<_> =
+            values.ips.iter().map(|(address, by, value)| (address, by, body(&ip, value))).collect();
+        let mut addresses: Vec<(&str, ByCollector)> = vec![];
+        for (address, collector, body) in &ips {
+            match addresses.last_mut() {
+                Some((last, results)) if last == address => results.push((collector, body)),
+                _ => addresses.push((address, vec![(collector, body)])),
+            }
+        }
+        let parts = JoinedParts {
+            zone: None,
+            dns: &dns,
+            tls: Some(&tls),
+            rdap: Some(&rdap),
+            addresses: Some(addresses),
+        };
+        splicer.splice(&parts).expect("whole parts")
+    };
+    let size = splice().len();
+    let rebuild = || topics.rebuild(&values);
+    let what = format!("{format:?}, one joined record of {size} bytes");
+    paired::compare(
+        &what,
+        TIMES,
+        ("spliced", || (0..TIMES).for_each(|_| drop(black_box(splice())))),
+        ("decoded and encoded", || (0..TIMES).for_each(|_| drop(black_box(rebuild())))),
+    );
+}
+
+/// The codecs of the topics that a joined record is made of.
+struct Topics {
+    dns: TopicCodec<DNSResult>,
+    tls: TopicCodec<TLSResult>,
+    rdap: TopicCodec<RDAPDomainResult>,
+    ip: TopicCodec<CommonIPResult>,
+    joined: TopicCodec<AllCollectedData>,
+}
+
+/// The values of the parts, as they lie in their topics.
+struct Values {
+    dns: Bytes,
+    tls: Bytes,
+    rdap: Bytes,
+    /// With address and collector, in the order of the addresses.
+    ips: Vec<(String, String, Bytes)>,
+}
+
+impl Topics {
+    async fn new(format: Format, schemas: &Schemas) -> Self {
+        Self {
+            dns: codec(format, "processed_DNS", schemas).await,
+            tls: codec(format, "processed_TLS", schemas).await,
+            rdap: codec(format, "processed_RDAP_DN", schemas).await,
+            ip: codec(format, "collected_IP_data", schemas).await,
+            joined: codec(format, "all_collected_data", schemas).await,
+        }
+    }
+
+    fn encode(&self, joined: &AllCollectedData) -> Values {
+        let of_addresses = joined.ip_results.iter().flat_map(|by_address| &by_address.0);
+        let ips = of_addresses.flat_map(|(address, results)| {
+            results.0.iter().map(|(collector, result)| {
+                (address.clone(), collector.clone(), self.ip.encode(result).expect("a result"))
+            })
+        });
+        Values {
+            dns: self.dns.encode(&joined.dns_result).expect("a result"),
+            tls: self.tls.encode(joined.tls_result.as_ref().expect("a page")).expect("a result"),
+            rdap: self.rdap.encode(joined.rdap_domain_result.as_ref().expect("RDAP")).expect("a result"),
+            ips: ips.collect(),
+        }
+    }
+
+    fn rebuild(&self, values: &Values) -> Bytes {
+        let mut by_address = TextMap(BTreeMap::new());
+        for (address, collector, value) in &values.ips {
+            let results: &mut TextMap<_> = by_address.0.entry(address.clone()).or_default();
+            results.0.insert(collector.clone(), now(self.ip.decode(value)));
+        }
+        let joined = AllCollectedData {
+            zone: None,
+            dns_result: now(self.dns.decode(&values.dns)),
+            tls_result: Some(now(self.tls.decode(&values.tls))),
+            rdap_domain_result: Some(now(self.rdap.decode(&values.rdap))),
+            ip_results: Some(by_address),
+            label: None,
+        };
+        self.joined.encode(&joined).expect("a record of parts")
+    }
+}
+
+async fn codec<T: Wire>(format: Format, topic: &str, schemas: &Schemas) -> TopicCodec<T> {
+    TopicCodec::new(format, topic, schemas).await.expect("a registered schema")
+}
+
+/// What is decoded with our own schema waits for nothing.
+fn now<T>(decoding: impl Future<Output = Result<T, DecodeError>>) -> T {
+    decoding.now_or_never().expect("nothing to wait for").expect("a result")
+}
+
+fn body(reader: &PartReader, value: &Bytes) -> Bytes {
+    match reader.read(value).expect("a result") {
+        Reading::Part(part) => part.body,
+        Reading::Learn(id) => panic!("{id:?} is ours"),
+    }
+}

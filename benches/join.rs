@@ -1,0 +1,63 @@
+//! Why: the join's rules run for every result of every name; they should cost little beside gathering the results at all.
+//! What: names with a zone, DNS, TLS, RDAP and four results for each address, joined, and merely put into a map by name.
+//! Knobs: NAMES open at once, ADDRESSES of each. Results come name by name, the worst for neither.
+
+mod paired;
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domainflow::join::{Arrival, DnsFacts, Names, PartId, Policy, Step};
+use domainflow::model::Status;
+
+const NAMES: usize = 5_000;
+const ADDRESSES: usize = 2;
+
+fn main() {
+    let policy = Policy::default();
+    let results: Vec<(Bytes, Arrival<Bytes>)> = (0..NAMES).flat_map(|name| results(name, &policy)).collect();
+    let join = || {
+        let mut names = Names::default();
+        let mut complete = 0;
+        for (name, arrival) in &results {
+            let emits = |_: &mut _, step, _| matches!(step, Step::Emit { complete: true });
+            complete += usize::from(names.arrive(name, arrival.clone(), &policy, emits));
+        }
+        assert_eq!(complete, NAMES);
+        names.advance(1_000_000, &policy, |_, _, _| {});
+        assert_eq!(names.open(), 0);
+    };
+    let gather = || {
+        let mut names: HashMap<Bytes, Vec<Arrival<Bytes>>> = HashMap::new();
+        for (name, arrival) in &results {
+            names.entry(name.clone()).or_default().push(arrival.clone());
+        }
+        drop(black_box(names));
+    };
+    paired::compare("one result", results.len(), ("joined", join), ("put into a map", gather));
+}
+
+/// Every result that a name needs, in the order in which they depend on one another.
+fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<Bytes>)> {
+    let key = Bytes::from(format!("n{name:06}-lab.cz"));
+    let run: Arc<str> = format!("run-{name}").into();
+    let addresses: Vec<Arc<str>> = (0..ADDRESSES).map(|number| format!("127.0.0.{number}").into()).collect();
+    let mut parts = vec![PartId::Zone, PartId::Dns, PartId::Tls, PartId::Rdap];
+    for address in &addresses {
+        let of_address =
+            |collector: &Arc<str>| PartId::Ip { address: address.clone(), collector: collector.clone() };
+        parts.extend(policy.address_collectors.iter().map(of_address));
+    }
+    let arrival = |part: PartId| Arrival {
+        dns: (part == PartId::Dns).then(|| DnsFacts { addresses: addresses.clone(), tls: true }),
+        part,
+        run: Some(run.clone()),
+        status: Status::OK,
+        attempt: 1,
+        time: 1,
+        payload: Bytes::from_static(b"a result"),
+    };
+    parts.into_iter().map(|part| (key.clone(), arrival(part))).collect()
+}
