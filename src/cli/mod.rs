@@ -17,6 +17,8 @@ mod start;
 mod topics;
 mod view;
 
+use std::time::Duration;
+
 use clap::{CommandFactory as _, Parser as _};
 
 use self::args::{Cli, Command};
@@ -26,6 +28,9 @@ pub use exit::{all_codes, exit_codes};
 
 /// Stack of the threads that run calls.
 const STACK: usize = 8 << 20;
+
+/// How long what is left on the runtime has to end; the end of the process would tear down what it uses.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs the command that the process was started with.
 pub fn main() -> Exit {
@@ -47,8 +52,8 @@ pub fn main() -> Exit {
         }
     };
     let ended = runtime.block_on(run(cli));
-    // Blocking reads of standard input may never return; nothing else is left.
-    runtime.shutdown_background();
+    // Blocking reads of standard input may never return; nothing else takes long to end.
+    runtime.shutdown_timeout(END_WITHIN);
     match ended {
         Ok(exit) => exit,
         Err(failure) => {

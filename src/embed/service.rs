@@ -65,8 +65,10 @@ impl Service {
 
     /// Stops: finishes what is under way within the deadline, commits, gives partitions back.
     pub async fn stop(self) -> Result<(), Failure> {
-        if let Some(trimming) = &self.trimming {
+        if let Some(trimming) = self.trimming {
             trimming.abort();
+            // It holds the store, which is to be closed when this returns.
+            let _ = trimming.await;
         }
         self.flow.stop(self.deadline).await
     }

@@ -250,6 +250,29 @@ fn names_come_from_standard_input_and_records_go_to_standard_output() {
     assert!(lines.iter().all(|record| record["zone"]["zone"] == "plna-lab.cz"));
 }
 
+/// Otherwise the end of a process could tear the store down while a task still uses it.
+#[test]
+fn the_store_is_closed_when_a_batch_has_run() {
+    use domainflow::embed::{Batch, Input, Output, Process};
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = domainflow::config::Settings::default();
+    settings.state.dir = dir.path().to_owned();
+    settings.admin.listen = String::new();
+    settings.dns.resolvers = vec!["127.0.0.1:9".parse().unwrap()];
+    let text = include_str!("../../dataflows/domainradar.yaml");
+    let plan = domainflow::spec::parse("domainradar", text, Default::default()).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let process = Process::embedded(settings, plan, None).unwrap();
+        let output = Output::File(dir.path().join("joined.jsonl"));
+        let batch = Batch::start(process, Input::names([]), output, &[]).await.unwrap();
+        let progress = batch.progress();
+        batch.run(std::future::pending()).await.unwrap();
+        domainflow::state::Store::open(&dir.path().join("db"), Default::default()).unwrap();
+        assert_eq!(progress.fed(), 0);
+    });
+}
+
 #[test]
 fn json_topics_give_the_same_records() {
     let list = ["plna-lab.cz".to_owned(), "www.plna-lab.cz".to_owned()];

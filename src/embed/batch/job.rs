@@ -26,7 +26,6 @@ struct Row {
 pub struct Job(Arc<Inner>);
 
 struct Inner {
-    store: Store,
     fed: AtomicU64,
     /// Bytes of the file of records at the last write.
     written: u64,
@@ -61,7 +60,7 @@ impl Job {
             batch.delete(Family::Meta, WRITTEN);
             store.write(batch)?;
         }
-        Ok(Self(Arc::new(Inner { store: store.clone(), fed: AtomicU64::new(fed), written, resumed })))
+        Ok(Self(Arc::new(Inner { fed: AtomicU64::new(fed), written, resumed })))
     }
 
     /// Whether the batch was begun before.
@@ -95,11 +94,11 @@ impl Job {
     }
 
     /// The batch is done: the store takes another.
-    pub fn finish(&self) -> Result<(), StateError> {
-        let mut batch = self.0.store.batch();
+    pub fn finish(self, store: &Store) -> Result<(), StateError> {
+        let mut batch = store.batch();
         for key in [IDENTITY, FED, WRITTEN] {
             batch.delete(Family::Meta, key);
         }
-        self.0.store.write(batch)
+        store.write(batch)
     }
 }

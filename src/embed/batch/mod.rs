@@ -185,11 +185,22 @@ impl Batch {
 
     /// Runs until the list is done, or until `stop` ends: then it stops cleanly and can be taken up again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Summary, Failure> {
-        let Self { flow, meters, log, group, inputs, feeding, mut exporter, job, deadline, total: _, _admin } =
-            self;
+        let Self {
+            flow,
+            meters,
+            log,
+            group,
+            inputs,
+            mut feeding,
+            mut exporter,
+            job,
+            deadline,
+            total: _,
+            _admin,
+        } = self;
         let failed = flow.failed();
         let done = async {
-            let fed = match feeding.await {
+            let fed = match (&mut feeding).await {
                 Ok(fed) => fed?,
                 Err(_) => return Err(IoError::Stopped.into()),
             };
@@ -205,6 +216,11 @@ impl Batch {
             () = failed => None,
             () = stop => Some(Err(BatchError::Stopped.into())),
         };
+        if !feeding.is_finished() {
+            feeding.abort();
+            // It holds the store, which is to be closed when this returns.
+            let _ = feeding.await;
+        }
         let stopped = flow.stop(deadline).await;
         // Everything that was joined is in the log by now.
         let written = exporter.finish().await;
@@ -212,7 +228,7 @@ impl Batch {
         match ended {
             Some(Ok(names)) => {
                 let counts = written?;
-                job.finish()?;
+                job.finish(log.store())?;
                 Ok(Summary::new(names, counts, &meters.report()))
             }
             Some(Err(error)) => Err(error),

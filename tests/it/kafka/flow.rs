@@ -1,0 +1,182 @@
+//! A flow with topics of its own on the servers of the test run, written to and read as any client would: with librdkafka
+//! and Avro, by the registry's schemas, nothing of our own code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use serde_json::Value;
+
+use crate::support::{PATIENCE, Running, free_port, page, run, text};
+
+/// Where the servers listen: broker, registry.
+pub fn servers() -> &'static (String, String) {
+    static SERVERS: OnceLock<(String, String)> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/servers/servers.sh");
+        let output = Command::new(script).arg("env").output().unwrap();
+        let shown = text(&output.stdout);
+        let value = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+        match (value("KAFKA_BOOTSTRAP="), value("REGISTRY_URL=")) {
+            (Some(broker), Some(registry)) => (broker, registry),
+            _ => panic!("Kafka and the registry do not run: `make test`, or scripts/servers/servers.sh up"),
+        }
+    })
+}
+
+/// The key and the value of a record.
+pub type KeyValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
+/// A flow with topics and a group of its own.
+pub struct Flow {
+    pub dir: tempfile::TempDir,
+    pub prefix: String,
+}
+
+impl Flow {
+    /// Creates the topics of a flow whose names begin with `prefix`.
+    pub fn new(prefix: &str, partitions: u32) -> Self {
+        let flow =
+            Self { dir: tempfile::tempdir().unwrap(), prefix: format!("{prefix}-{}", std::process::id()) };
+        let mut spec = include_str!("../../../dataflows/domainradar.yaml")
+            .replace("name: domainradar", &format!("name: {}", flow.prefix));
+        for topic in ["to_process_", "processed_", "collected_IP_data", "all_collected_data"] {
+            for before in [" ", "["] {
+                spec = spec.replace(&format!("{before}{topic}"), &format!("{before}{}.{topic}", flow.prefix));
+            }
+        }
+        spec.push_str(&format!("\ndead_letters: {}\n", flow.topic("dead_letters")));
+        std::fs::write(flow.dir.path().join("flow.yaml"), spec).unwrap();
+        let created =
+            run(&flow.command(&["topics", "create"], &["--set", &format!("topics.partitions={partitions}")]));
+        assert!(created.status.success(), "{}", text(&created.stderr));
+        flow
+    }
+
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    pub fn spec(&self) -> String {
+        self.dir.path().join("flow.yaml").display().to_string()
+    }
+
+    /// The arguments of a command on the flow's file.
+    pub fn command(&self, command: &[&str], more: &[&str]) -> Vec<&'static str> {
+        let (broker, registry) = servers();
+        let mut arguments: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+        arguments.push(self.spec());
+        for setting in [
+            format!("kafka.bootstrap_servers={broker}"),
+            format!("registry.url={registry}"),
+            format!("state.dir={}", self.dir.path().join("state").display()),
+        ] {
+            arguments.extend(["--set".to_owned(), setting]);
+        }
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        // A few short texts for each process that a test starts.
+        arguments.into_iter().map(|argument| &*Box::leak(argument.into_boxed_str())).collect()
+    }
+
+    /// Starts the job on the lab with its admin port.
+    pub fn start(&self, scale: usize, partitions: u32, more: &[&str]) -> (Running, String) {
+        let address = format!("127.0.0.1:{}", free_port());
+        let (scale, partitions) = (scale.to_string(), format!("topics.partitions={partitions}"));
+        let listen = format!("admin.listen={address}");
+        let mut arguments = vec!["--lab", "--lab-scale", &scale, "--set", &partitions, "--set", &listen];
+        arguments.extend(more);
+        let running = Running::start(&self.command(&["run"], &arguments));
+        (running, address)
+    }
+
+    /// Writes records as any client would: librdkafka with its default partitioner.
+    pub fn produce(&self, topic: &str, records: &[KeyValue<'_>]) {
+        let producer: BaseProducer =
+            ClientConfig::new().set("bootstrap.servers", &servers().0).create().unwrap();
+        let topic = self.topic(topic);
+        for (key, value) in records {
+            let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&topic);
+            (record.key, record.payload) = (*key, *value);
+            producer.send(record).unwrap();
+        }
+        producer.flush(Duration::from_secs(30)).unwrap();
+    }
+
+    pub fn produce_names(&self, names: &[String]) {
+        let records: Vec<_> = names.iter().map(|name| (Some(name.as_bytes()), None)).collect();
+        self.produce("to_process_zone", &records);
+    }
+
+    /// Reads a topic from its start until `enough` says so.
+    pub fn read(&self, topic: &str, mut enough: impl FnMut(&[OwnedMessage]) -> bool) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &servers().0)
+            .set("group.id", format!("{}-reader", self.prefix))
+            .set("auto.offset.reset", "earliest")
+            .set("enable.auto.commit", "false")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[&self.topic(topic)]).unwrap();
+        let (mut messages, deadline) = (vec![], Instant::now() + PATIENCE);
+        while !enough(&messages) {
+            assert!(Instant::now() < deadline, "{topic}: only {} records", messages.len());
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
+                messages.push(message.detach());
+            }
+        }
+        messages
+    }
+
+    /// The joined records once every name has one.
+    pub fn joined(&self, names: &[String]) -> Vec<OwnedMessage> {
+        let missing = |messages: &[OwnedMessage]| {
+            let there: BTreeSet<_> = messages.iter().map(key).collect();
+            names.iter().any(|name| !there.contains(name))
+        };
+        self.read("all_collected_data", |messages| messages.len() >= names.len() && !missing(messages))
+    }
+}
+
+pub fn key(message: &OwnedMessage) -> String {
+    String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned()
+}
+
+pub fn header(message: &OwnedMessage, name: &str) -> Option<String> {
+    let headers = message.headers()?;
+    let header = headers.iter().find(|header| header.key == name)?;
+    Some(text(header.value.unwrap_or_default()))
+}
+
+/// Reads values as a foreign consumer does: the schema by its id from the registry, nothing of our own code.
+#[derive(Default)]
+pub struct Foreign(BTreeMap<u32, Schema>);
+
+impl Foreign {
+    pub fn read(&mut self, value: &[u8]) -> Value {
+        let (frame, datum) = value.split_at(5);
+        assert_eq!(frame[0], 0);
+        let id = u32::from_be_bytes(frame[1..].try_into().unwrap());
+        let schema = self.0.entry(id).or_insert_with(|| {
+            let (host, path) = servers().1.trim_start_matches("http://").split_once('/').unwrap();
+            let (code, body) = page(host, &format!("/{path}/schemas/ids/{id}")).unwrap();
+            assert_eq!(code, 200);
+            // The body may be chunked.
+            let json = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
+            let body: Value = serde_json::from_str(json).unwrap();
+            Schema::parse_str(body["schema"].as_str().unwrap()).unwrap()
+        });
+        let reader = GenericDatumReader::builder(schema).build().unwrap();
+        let mut rest = datum;
+        let value = reader.read_value(&mut rest).unwrap();
+        assert!(rest.is_empty());
+        Value::try_from(value).unwrap()
+    }
+}
