@@ -4,6 +4,9 @@
 #
 #   run.sh [NAMES]     default 5000; prints names/s, CPU seconds, peak memory
 #
+#   SET='--lab-slow n000001-lab.com=60s --set zone.timeout=200s --set dns.timeout=100s --set join.patience=300s' run.sh
+#                      with one name that is answered after a minute
+#
 # Servers come from ../servers/servers.sh. DOMAINFLOW is the program (default: the release build). SET holds more
 # arguments of `domainflow run`. Needs kcat and Python 3 with venv; confluent-kafka is fetched once.
 set -euo pipefail

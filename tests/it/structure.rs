@@ -24,12 +24,12 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn files(dir: &Path, found: &mut Vec<PathBuf>) {
+fn files(dir: &Path, kind: &str, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files(&path, kind, found);
+        } else if path.extension().is_some_and(|extension| extension == kind) {
             found.push(path);
         }
     }
@@ -38,7 +38,7 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
 fn sources(dirs: &[&str]) -> Vec<(String, String)> {
     let mut found = vec![];
     for dir in dirs {
-        files(&root().join(dir), &mut found);
+        files(&root().join(dir), "rs", &mut found);
     }
     found.sort();
     let read = |path: PathBuf| {
@@ -189,4 +189,27 @@ fn every_collector_is_in_all_its_places() {
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// Links of the pages lead somewhere.
+#[test]
+fn links_between_pages_hold() {
+    let mut pages = vec![];
+    for dir in ["docs", "benches"] {
+        files(&root().join(dir), "md", &mut pages);
+    }
+    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+        pages.push(root().join(page));
+    }
+    let mut wrong = vec![];
+    for page in &pages {
+        let text = std::fs::read_to_string(page).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let outside = target.is_empty() || target.contains("://");
+            if !outside && !page.parent().unwrap().join(target).exists() {
+                wrong.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
