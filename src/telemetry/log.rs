@@ -4,7 +4,9 @@
 use std::io::{IsTerminal as _, Write};
 
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Section `log`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,15 +36,16 @@ pub enum LogFormat {
 
 /// Starts the log of this process, written to `writer`. A second call changes nothing.
 pub fn init_log<W: Write + Copy + Send + Sync + 'static>(config: &LogConfig, writer: W) {
-    let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter: Targets =
+        config.level.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || writer)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    // It fails only if a log has been started before, by an embedding program or a test.
-    let _ = match config.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+    let lines = match config.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    // It fails only if a log has been started before, by an embedding program or a test.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }
