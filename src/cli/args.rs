@@ -5,7 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::exit::AFTER_HELP;
+/// The end of `--help`; a test holds it against [`super::exit_codes`].
+pub const AFTER_HELP: &str = "\
+Exit codes:
+  0    done
+  2    the command line or the dataflow file is wrong
+  3    the configuration is wrong
+  4    a dependency (broker, registry, database file) cannot be reached or does not fit
+  5    the state on disk cannot be used
+  6    a broken invariant; please report it
+  130  stopped by an interrupt before the work was done
+  143  ended by a second SIGTERM";
 
 /// Domain names in, one joined record per name out: zone, DNS, TLS and page, RDAP/WHOIS; for every address
 /// geolocation, AS, reputation, RDAP, round-trip time.

@@ -19,18 +19,6 @@ pub fn exit_codes() -> [(Exit, &'static str); 8] {
     ]
 }
 
-/// The end of `--help`; a test holds it against [`exit_codes`].
-pub const AFTER_HELP: &str = "\
-Exit codes:
-  0    done
-  2    the command line or the dataflow file is wrong
-  3    the configuration is wrong
-  4    a dependency (broker, registry, database file) cannot be reached or does not fit
-  5    the state on disk cannot be used
-  6    a broken invariant; please report it
-  130  stopped by an interrupt before the work was done
-  143  ended by a second SIGTERM";
-
 /// Every code that an error of this program may have, in the order of the names.
 pub fn all_codes() -> Vec<&'static Code> {
     let mut codes: Vec<&'static Code> = crate::codec::codes()
@@ -55,7 +43,7 @@ mod tests {
     #[test]
     fn help_lists_the_exit_codes() {
         let listed = exit_codes().map(|(exit, about)| format!("  {:<4} {about}", exit as u8)).join("\n");
-        assert_eq!(AFTER_HELP, format!("Exit codes:\n{listed}"));
+        assert_eq!(crate::cli::args::AFTER_HELP, format!("Exit codes:\n{listed}"));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::keyed::JoinSetup;
 use super::rows::Payload;
+use super::setup::JoinSetup;
 use crate::codec::{ByCollector, JoinedParts};
 use crate::flow::headers::{COMPLETE, REVISION, RUN};
 use crate::io::{Headers, Outgoing, RawRecord};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use timely::dataflow::StreamVec;
@@ -16,46 +16,19 @@ use timely::dataflow::operators::generic::operator::Operator as _;
 use super::JoinCut;
 use super::emit::emit;
 use super::feed::JoinItem;
-use super::rows::{Changes, JoinRows, Opening, Payload, in_memory};
-use crate::clock::{Millis, SharedClock};
-use crate::codec::{DecodeError, Part, PartKind, Splicer};
+use super::rows::{Changes, Opening, Payload, in_memory};
+use super::setup::JoinSetup;
+use crate::clock::Millis;
+use crate::codec::{DecodeError, Part, PartKind};
 use crate::engine::Epoch;
-use crate::flow::dead_letter::{DeadLetters, Place};
+use crate::flow::dead_letter::Place;
 use crate::flow::deliver::Out;
 use crate::flow::headers::RUN;
 use crate::flow::shared::Shared;
-use crate::io::{Fetched, IoError, Position, RawRecord, Topic};
-use crate::join::{Arrival, DnsFacts, End, Ignored, Names, PartId, Policy, Step};
+use crate::io::{Fetched, IoError, Position, RawRecord};
+use crate::join::{Arrival, DnsFacts, End, Ignored, Names, PartId, Step};
 use crate::model::{Subject, SubjectError};
 use crate::state::{Batch, StateError};
-use crate::telemetry::Meters;
-
-/// What the join of a worker needs.
-#[derive(Clone)]
-pub struct JoinSetup {
-    /// Name of the node.
-    pub name: String,
-    /// The rules.
-    pub policy: Policy,
-    /// The inputs: what they carry, and their topics.
-    pub inputs: Vec<(PartKind, Topic)>,
-    /// Topic of the joined records.
-    pub to: Topic,
-    /// Makes joined records.
-    pub splicer: Splicer,
-    /// The rows.
-    pub rows: JoinRows,
-    /// Time between two writes of open names.
-    pub flush_interval: Duration,
-    /// Payloads in memory beyond which they are let go of.
-    pub memory: usize,
-    /// Where unreadable results go.
-    pub dead_letters: DeadLetters,
-    /// What is shown.
-    pub meters: Arc<Meters>,
-    /// The time.
-    pub clock: SharedClock,
-}
 
 /// Adds the join behind its source.
 pub fn joined<'scope>(

@@ -8,11 +8,13 @@ mod feed;
 mod keyed;
 mod resume;
 mod rows;
+mod setup;
 
 pub use feed::{FeedSetup, ResultFeed, ResultMessage};
-pub use keyed::{JoinSetup, joined};
+pub use keyed::joined;
 pub use resume::resolve;
 pub use rows::{JoinRows, Opening};
+pub use setup::JoinSetup;
 
 use crate::io::Position;
 use crate::state::Batch;

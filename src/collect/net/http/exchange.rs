@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::fetch::FetchError;
+use super::error::FetchError;
 use super::redirect;
 
 /// Header lines that are read at most; hyper's own bound of 100 refuses pages that browsers show.

@@ -16,9 +16,10 @@ use tokio_rustls::client::TlsStream;
 use url::Url;
 
 use super::charset;
+use super::error::FetchError;
 use super::exchange::{Bounds, Exchanged, exchange};
 use super::redirect;
-use crate::collect::net::dial::{DialError, Dialed, Dialer};
+use crate::collect::net::dial::{Dialed, Dialer};
 use crate::collect::net::tls::{Handshake, HandshakeError, handshake};
 
 /// Visits pages. Shared by all visits of a collector.
@@ -121,35 +122,6 @@ pub struct Visit {
     pub redirects: Vec<Answer>,
     /// The page, or why there is none.
     pub page: Result<Page, FetchError>,
-}
-
-/// Why a visit gave no page.
-#[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    /// No connection, or one that the policy refuses.
-    #[error("{0}")]
-    Dial(#[from] DialError),
-    /// No TLS.
-    #[error("{0}")]
-    Tls(#[from] HandshakeError),
-    /// No answer in time.
-    #[error("no HTTP answer in time")]
-    Timeout,
-    /// The connection ended without an answer, or the answer is not HTTP.
-    #[error("no HTTP answer: {0}")]
-    NotHttp(#[from] hyper::Error),
-    /// One more redirect than is followed.
-    #[error("too many redirects")]
-    TooManyRedirects,
-    /// A redirect from https to http, where that is not followed.
-    #[error("redirect to plain HTTP")]
-    Downgrade,
-    /// A redirect to something that is not a web page.
-    #[error("redirect to no web page: {0:?}")]
-    BadRedirect(String),
-    /// The URL cannot be asked for.
-    #[error("the URL cannot be asked for")]
-    BadUrl,
 }
 
 impl Page {

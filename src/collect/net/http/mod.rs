@@ -7,17 +7,20 @@
 //! ```text
 //! fetch.rs     the loop along the redirects          redirect.rs  where a redirect leads, and whether it is followed
 //! exchange.rs  one request, one answer (hyper)       charset.rs   the bytes of a page as text
+//! error.rs     why there is no page
 //! ```
 //!
 //! [`Dialer`]: super::Dialer
 
 mod charset;
 pub mod client;
+mod error;
 mod exchange;
 mod fetch;
 mod redirect;
 
-pub use fetch::{Answer, Connection, FetchError, FetchLimits, Fetcher, Page, Start, Timings, Visit};
+pub use error::FetchError;
+pub use fetch::{Answer, Connection, FetchLimits, Fetcher, Page, Start, Timings, Visit};
 
 #[cfg(test)]
 mod tests;
