@@ -98,10 +98,9 @@ where
             let subject = match self.read_subject(&job.record) {
                 Ok(subject) => subject,
                 Err(error) => {
-                    let letters = self.dead_letters.iter();
-                    return letters
-                        .map(|to| to.key(C::NAME, job.place, job.record.clone(), &error))
-                        .collect();
+                    let letter = self.dead_letters.as_ref();
+                    let letter = letter.map(|to| to.key(C::NAME, job.place, job.record, &error));
+                    return letter.into_iter().collect();
                 }
             };
             let run = self.run_of(&job);
@@ -183,8 +182,8 @@ where
         let record = self.failure(subject, Status::INVALID_MESSAGE, &error.to_string());
         self.meter.finished(Status::INVALID_MESSAGE, Duration::ZERO);
         let mut out = self.write(subject, run, &record, None);
-        let letters = self.dead_letters.iter();
-        out.extend(letters.map(|to| to.value(C::NAME, job.place, job.record.clone(), error)));
+        let letter = self.dead_letters.as_ref();
+        out.extend(letter.map(|to| to.value(C::NAME, job.place, job.record, error)));
         out
     }
 

@@ -10,8 +10,11 @@ use crate::io::{IoError, Outgoing, RawRecord, partition_of};
 use crate::lab::LabRequest;
 use crate::model::{DNSRequest, Subject};
 
-/// Writes requests that the flow of `process` has a collector for; how many there were.
-pub async fn write(process: &Process, requests: &[LabRequest]) -> Result<usize, Failure> {
+/// Writes requests that the flow of `process` has a collector for.
+pub async fn write(process: &Process, requests: &[LabRequest]) -> Result<(), Failure> {
+    if requests.is_empty() {
+        return Ok(());
+    }
     let log = process.log.as_ref().ok_or(IoError::Stopped)?;
     let mut records = Vec::new();
     for request in requests {
@@ -35,6 +38,5 @@ pub async fn write(process: &Process, requests: &[LabRequest]) -> Result<usize, 
         let partition = partition_of(name.as_bytes(), process.topics.partitions());
         records.push(Outgoing { topic, partition, record });
     }
-    log.append(&records, log.store().batch())?;
-    Ok(records.len())
+    Ok(log.append(&records, log.store().batch())?)
 }

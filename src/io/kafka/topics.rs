@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use super::KafkaConfig;
@@ -28,8 +27,11 @@ pub struct TopicSettings {
 
 /// Checks that the broker answers and has all topics with the right number of partitions.
 pub(super) fn check(config: &KafkaConfig, topics: &Topics) -> Result<(), IoError> {
-    let found = metadata(config)?;
-    let partitions_of = |name: &str| found.iter().find(|(known, _)| known == name).map(|(_, count)| *count);
+    let found = Broker::connect(config)?.metadata()?;
+    let partitions_of = |name: &str| {
+        let topic = found.topics().iter().find(|known| known.name() == name)?;
+        Some(topic.partitions().len())
+    };
     let names = || topics.iter().map(|topic| topics.name(topic));
     let missing: Vec<String> =
         names().filter(|name| partitions_of(name).is_none()).map(str::to_owned).collect();
@@ -56,7 +58,8 @@ pub async fn create_topics(
     settings: &TopicSettings,
 ) -> Result<Vec<String>, IoError> {
     // Asking first turns an unreachable broker into its own error.
-    metadata(config)?;
+    let broker = Broker::connect(config)?;
+    broker.metadata()?;
     let client = config.with_properties(config.client());
     let admin: AdminClient<LogContext> = client.create_with_context(LogContext).map_err(IoError::Settings)?;
     let (retention, max_record) =
@@ -84,9 +87,10 @@ pub async fn create_topics(
     }
     let deadline = tokio::time::Instant::now() + ANSWER_WITHIN;
     loop {
-        let known = metadata(config)?;
-        let there = |name: &String| known.iter().any(|(topic, partitions)| topic == name && *partitions > 0);
-        match created.iter().find(|name| !there(name)) {
+        let known = broker.metadata()?;
+        let usable =
+            |name: &String| known.topics().iter().any(|topic| topic.name() == name && has_leaders(topic));
+        match created.iter().find(|name| !usable(name)) {
             None => return Ok(created),
             Some(topic) if tokio::time::Instant::now() > deadline => {
                 let why = "it was created, but no broker shows it yet".to_owned();
@@ -97,16 +101,27 @@ pub async fn create_topics(
     }
 }
 
-/// The topics of the broker with their numbers of partitions that have a leader.
-fn metadata(config: &KafkaConfig) -> Result<Vec<(String, usize)>, IoError> {
-    let client = config.with_properties(config.client());
-    let consumer: BaseConsumer<LogContext> =
-        client.create_with_context(LogContext).map_err(IoError::Settings)?;
-    let unreachable =
-        |source: KafkaError| IoError::Unreachable { servers: config.bootstrap_servers.clone(), source };
-    let client: &Client<LogContext> = consumer.client();
-    let found: Metadata = client.fetch_metadata(None, ANSWER_WITHIN).map_err(unreachable)?;
-    let led =
-        |topic: &MetadataTopic| topic.partitions().iter().filter(|partition| partition.leader() >= 0).count();
-    Ok(found.topics().iter().map(|topic| (topic.name().to_owned(), led(topic))).collect())
+/// Whether every partition has a leader, and there are any.
+fn has_leaders(topic: &MetadataTopic) -> bool {
+    let partitions = topic.partitions();
+    !partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0)
+}
+
+/// A client that only asks what is there.
+struct Broker {
+    client: BaseConsumer<LogContext>,
+    servers: String,
+}
+
+impl Broker {
+    fn connect(config: &KafkaConfig) -> Result<Self, IoError> {
+        let client = config.with_properties(config.client());
+        let client = client.create_with_context(LogContext).map_err(IoError::Settings)?;
+        Ok(Self { client, servers: config.bootstrap_servers.clone() })
+    }
+
+    fn metadata(&self) -> Result<Metadata, IoError> {
+        let unreachable = |source| IoError::Unreachable { servers: self.servers.clone(), source };
+        self.client.fetch_metadata(None, ANSWER_WITHIN).map_err(unreachable)
+    }
 }
