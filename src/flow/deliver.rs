@@ -321,3 +321,6 @@ impl Deliver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Cuts against a transport that is slow to commit: whatever waits meanwhile, each cut covers exactly what came before
+//! the join's share of it, and no share and no output is lost.
+
+use std::cell::Cell;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use proptest::prelude::*;
+use timely::dataflow::operators::Input;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::io::{Committer, RawRecord, Topic, Topics};
+
+/// What a commit covered: the number of each output, and the offset of the join's position.
+type Commit = (Vec<i64>, Option<i64>);
+
+/// A transport that commits only when it is allowed to.
+struct Slow {
+    sent: Vec<i64>,
+    commits: Arc<Mutex<Vec<Commit>>>,
+    allowed: Receiver<()>,
+}
+
+impl Committer for Slow {
+    fn send(&mut self, records: Vec<Outgoing>) -> Result<Vec<Rejected>, IoError> {
+        self.sent.extend(records.iter().map(|outgoing| outgoing.record.time));
+        Ok(Vec::new())
+    }
+
+    fn commit(&mut self, cut: Cut) -> Result<(), IoError> {
+        let offset = cut.positions.first().map(|position| position.offset);
+        self.commits.lock().unwrap().push((std::mem::take(&mut self.sent), offset));
+        // Once the test has let go of its end, everything is allowed.
+        let _ = self.allowed.recv();
+        Ok(())
+    }
+}
+
+/// What the join sends.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Output,
+    Share,
+    /// The transport may finish a commit.
+    Allow,
+    /// The worker runs.
+    Run,
+}
+
+/// Outputs are numbered as they come; a share says how many came before it. What was committed, in order.
+fn committed(steps: Vec<Step>) -> Vec<Commit> {
+    let commits = Arc::new(Mutex::new(Vec::new()));
+    let seen = commits.clone();
+    timely::execute_directly(move |worker| {
+        let (allow, allowed) = sync_channel(steps.len());
+        let slow = Slow { sent: Vec::new(), commits, allowed };
+        let shared = Shared::new();
+        let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
+            let (input, stream) = scope.new_input::<Vec<Out>>();
+            let door = operator(stream, slow, shared.clone());
+            (input, door)
+        });
+        let mut outputs = 0;
+        for step in steps {
+            match step {
+                Step::Output => {
+                    let record = RawRecord { time: outputs, value: Some("r".into()), ..RawRecord::default() };
+                    outputs += 1;
+                    input.send(Out::Joined(Outgoing { topic: Topic(0), partition: 0, record }));
+                }
+                Step::Share => {
+                    let position =
+                        Position { topic: Topic(1), partition: 0, offset: outputs, metadata: String::new() };
+                    let share = JoinCut { positions: vec![position], state: None };
+                    input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
+                }
+                Step::Allow => allow_one(&allow),
+                Step::Run => {
+                    input.flush();
+                    worker.step();
+                }
+            }
+        }
+        shared.join_ended.set(true);
+    });
+    Arc::into_inner(seen).unwrap().into_inner().unwrap()
+}
+
+fn allow_one(allow: &SyncSender<()>) {
+    // More than was asked for is not needed.
+    let _ = allow.try_send(());
+}
+
+fn operator(stream: StreamVec<'_, Epoch, Out>, slow: Slow, shared: Rc<Shared>) -> Mailbox<DeliverMessage> {
+    let clock: SharedClock = Arc::new(ManualClock::at(1));
+    let meters = Arc::new(Meters::new("f", [], clock.clone()));
+    let topics = Topics::new(["out", "in", "dead"].map(str::to_owned), 1);
+    let mut door = None;
+    deliver(stream, |bell| {
+        let mailbox = Mailbox::new(bell.clone());
+        door = Some(mailbox.clone());
+        let failed = Arc::new(|error: IoError| panic!("{error}"));
+        let events = Events { bell, mailbox: mailbox.clone(), failed };
+        Ok(Deliver {
+            outbox: Outbox::start(0, usize::MAX, Box::new(slow), events)?,
+            shared,
+            nodes: Vec::new(),
+            mailbox,
+            meters: meters.clone(),
+            dead_letters: DeadLetters::new(topics, Topic(2), meters, clock.clone()),
+            clock,
+            interval: Duration::from_secs(3600),
+            joins: true,
+            enough: usize::MAX,
+        })
+    })
+    .unwrap();
+    door.unwrap()
+}
+
+/// What has to be committed: every share with the outputs since the one before, then the outputs behind the last.
+fn expected(steps: &[Step]) -> Vec<Commit> {
+    let (mut commits, mut outputs, mut since) = (Vec::new(), 0, Vec::new());
+    for step in steps {
+        match step {
+            Step::Output => {
+                since.push(outputs);
+                outputs += 1;
+            }
+            Step::Share => commits.push((std::mem::take(&mut since), Some(outputs))),
+            Step::Allow | Step::Run => {}
+        }
+    }
+    if !since.is_empty() {
+        commits.push((since, None));
+    }
+    commits
+}
+
+#[test]
+fn outputs_behind_a_share_wait_for_their_own() {
+    use Step::{Output, Run, Share};
+    // While the first cut commits, two more shares come, with outputs before and behind each.
+    let steps = vec![Output, Share, Run, Output, Share, Output, Share, Run, Output, Run];
+    let all = [(vec![0], Some(1)), (vec![1], Some(2)), (vec![2], Some(3)), (vec![3], None)];
+    assert_eq!(expected(&steps), all);
+    assert_eq!(committed(steps), all);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_cut_covers_exactly_what_came_before_it(
+        steps in prop::collection::vec(
+            prop_oneof![4 => Just(Step::Output), 2 => Just(Step::Share), 1 => Just(Step::Allow), 3 => Just(Step::Run)],
+            0..60,
+        )
+    ) {
+        let expected = expected(&steps);
+        prop_assert_eq!(committed(steps), expected);
+    }
+}
