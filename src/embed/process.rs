@@ -144,7 +144,8 @@ impl Process {
             false => Arc::new(FolderRegistry::open(settings.state.dir.join("schemas"))?),
         };
         let schemas = Schemas::new(registry);
-        let transport = Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone())?);
+        let writer = format!("{group}-{}", store.identity()?);
+        let transport = Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer)?);
         let log = None;
         Ok(Self { settings, plan, meters, clock, topics, group, store, schemas, collectors, transport, log })
     }

@@ -1,6 +1,6 @@
 //! How many calls may run at once: as many as the process keeps up with. A process that is short of processor time reads
-//! replies late, and would report its own lateness as the silence of others; so it is measured how late timers fire, and
-//! the number of calls shrinks and grows with it.
+//! replies late, and would report its own lateness as the silence of others; so it is measured how long a task waits for
+//! its turn, and the number of calls shrinks and grows with it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 use super::Bell;
@@ -15,10 +16,10 @@ use super::Bell;
 /// How often it is measured.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Timers that fire later than this tell of too much work.
+/// Turns that come later than this tell of too much work.
 const LATE: Duration = Duration::from_millis(15);
 
-/// Calls that may run however late timers are, and with which a start begins.
+/// Calls that may run however late turns are, and with which a start begins.
 const LEAST: usize = 16;
 const FIRST: usize = 64;
 
@@ -50,6 +51,8 @@ impl Pace {
                 drop(inner);
                 let started = Instant::now();
                 sleep(TICK).await;
+                // A task that a timer wakes overtakes those that can run already; one that yields is behind them.
+                yield_now().await;
                 let late = started.elapsed().saturating_sub(TICK) > LATE;
                 let Some(inner) = measured.upgrade() else { return };
                 inner.late.store(late, Ordering::Release);
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_widens_while_it_is_full_and_narrows_while_timers_are_late() {
+    fn the_window_widens_while_it_is_full_and_narrows_while_turns_are_late() {
         let pace = Pace(Arc::default());
         let mut window = Window::new(pace.clone(), 100);
         let mut tick = |late: bool, running: usize| {
@@ -133,5 +136,37 @@ mod tests {
             tick(true, 100);
         }
         assert_eq!(tick(true, 100), LEAST);
+    }
+
+    /// On one thread, where a task woken by a timer would run before all others.
+    #[test]
+    fn tasks_that_wait_for_their_turn_are_seen() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        // All of them have their turn once in 60 ms.
+        for _ in 0..2000 {
+            runtime.spawn(async {
+                loop {
+                    let turn = Instant::now();
+                    while turn.elapsed() < Duration::from_micros(30) {}
+                    yield_now().await;
+                }
+            });
+        }
+        let pace = Pace::start(runtime.handle());
+        let seen = runtime.block_on(async {
+            let mut seen = Vec::new();
+            while seen.len() < 5 {
+                pace.working();
+                let ticks = pace.0.ticks.load(Ordering::Acquire);
+                while pace.0.ticks.load(Ordering::Acquire) == ticks {
+                    yield_now().await;
+                }
+                seen.push(pace.0.late.load(Ordering::Acquire));
+            }
+            seen
+        });
+        runtime.shutdown_background();
+        assert_eq!(seen, [true; 5]);
     }
 }

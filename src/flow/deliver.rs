@@ -16,14 +16,13 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::scheduling::Activator;
 
-use super::dead_letter::DeadLetters;
 use super::join::JoinCut;
 use super::node::Work;
 use super::requests::Request;
 use super::shared::Shared;
 use crate::clock::SharedClock;
 use crate::engine::{Bell, Epoch, Lost, Mailbox};
-use crate::io::{Cut, IoError, Outbox, OutboxEvents, Outgoing, Position, Rejected};
+use crate::io::{Cut, IoError, Outbox, OutboxEvents, Outgoing, Position};
 use crate::telemetry::Meters;
 
 /// What arrives at the end of a path.
@@ -50,16 +49,12 @@ pub enum DeliverMessage {
     Release(Vec<u32>, SyncSender<()>),
     /// Do not wait for what is under way: cut, and answer when that is committed.
     GiveUp(SyncSender<()>),
-    /// The transport refused a record.
-    Rejected(Rejected),
 }
 
 /// Tells the worker what its outbox does.
 pub struct Events {
     /// Wakes the operator.
     pub bell: Bell,
-    /// Where refused records go.
-    pub mailbox: Mailbox<DeliverMessage>,
     /// Called when nothing can be written any more.
     pub failed: Arc<dyn Fn(IoError) + Send + Sync>,
 }
@@ -67,10 +62,6 @@ pub struct Events {
 impl OutboxEvents for Events {
     fn progressed(&self) {
         self.bell.ring();
-    }
-
-    fn rejected(&self, rejected: Rejected) {
-        self.mailbox.post(DeliverMessage::Rejected(rejected));
     }
 
     fn failed(&self, error: IoError) {
@@ -91,8 +82,6 @@ pub struct Deliver {
     pub mailbox: Mailbox<DeliverMessage>,
     /// What is shown.
     pub meters: Arc<Meters>,
-    /// For refused records.
-    pub dead_letters: DeadLetters,
     /// The time.
     pub clock: SharedClock,
     /// Time between two cuts under load.
@@ -173,33 +162,31 @@ impl Deliver {
             match message {
                 DeliverMessage::Release(partitions, done) => state.releasing.push((partitions, done)),
                 DeliverMessage::GiveUp(done) => state.giving_up.push(done),
-                DeliverMessage::Rejected(rejected) => {
-                    state.batch.push(self.dead_letters.rejected(rejected));
-                    state.moved = true;
-                }
             }
         }
         if state.cutting && !self.outbox.cutting() {
             state.cutting = false;
             self.committed(state);
         }
-        // What is behind the join's share of a cut stays behind the cut.
-        while self.outbox.open()
-            && state.join_share.is_none()
-            && let Some(out) = state.waiting.pop_front()
-        {
-            self.take(state, out);
+        loop {
+            // What is behind the join's share of a cut stays behind the cut.
+            while self.outbox.open()
+                && state.join_share.is_none()
+                && let Some(out) = state.waiting.pop_front()
+            {
+                self.take(state, out);
+            }
+            self.send(state);
+            self.cut_when_due(state, drained, activator);
+            if state.join_share.is_some() || state.waiting.is_empty() || !self.outbox.open() {
+                break;
+            }
         }
-        self.send(state);
         let open = self.outbox.open() && state.waiting.is_empty();
         if open && !self.shared.outbox_open.replace(open) {
             self.shared.wake_sources();
         } else {
             self.shared.outbox_open.set(open);
-        }
-        self.cut_when_due(state, drained, activator);
-        if state.join_share.is_none() && !state.waiting.is_empty() && self.outbox.open() {
-            activator.activate();
         }
         drained && state.waiting.is_empty() && !state.cutting && !state.moved && state.join_share.is_none()
     }

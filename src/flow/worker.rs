@@ -117,8 +117,10 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
     deliver(scope.concatenate(outs), |bell| {
         let mailbox = Mailbox::new(bell.clone());
         door = Some(mailbox.clone());
-        let events = Events { bell, mailbox: mailbox.clone(), failed: plan.failed.clone() };
-        let committer = plan.transport.committer(index)?;
+        let events = Events { bell, failed: plan.failed.clone() };
+        let dead_letters = plan.dead_letters.clone();
+        let instead = Arc::new(move |rejected| dead_letters.rejected(rejected));
+        let committer = plan.transport.committer(index, instead)?;
         let outbox = Outbox::start(index, plan.engine.outbox.bytes(), committer, events)?;
         Ok(Deliver {
             outbox,
@@ -126,7 +128,6 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
             nodes: plan.nodes.iter().map(|(work, ..)| work.clone()).collect(),
             mailbox,
             meters: plan.meters.clone(),
-            dead_letters: plan.dead_letters.clone(),
             clock: plan.clock.clone(),
             interval: plan.engine.cut_interval.0,
             joins: plan.join.is_some(),

@@ -47,6 +47,9 @@ pub enum IoError {
         /// What the client says.
         source: rdkafka::error::KafkaError,
     },
+    /// The partitions went to another process before what was done for them was committed.
+    #[error("partitions of this process went to another one")]
+    Fenced,
     /// Reading failed for good.
     #[error("Kafka cannot be read")]
     Read(#[source] rdkafka::error::KafkaError),
@@ -89,6 +92,8 @@ codes! {
         "raise max.message.bytes of the topic, or lower tls.max_body";
     WRITE = "kafka-write", Unreachable, "The broker does not take records or offsets.",
         "check the broker's log; the job can be started again, nothing is lost";
+    FENCED = "kafka-fenced", Unreachable, "The group gave the partitions of this process to another one, as when it was not heard of for longer than session.timeout.ms.",
+        "start it again: nothing is lost or written twice";
     READ = "kafka-read", Unreachable, "The broker cannot be read from.",
         "check the broker's log; the job can be started again, nothing is lost";
     RECORD = "record-broken", State, "A record of the embedded transport cannot be read.",
@@ -107,6 +112,7 @@ impl Coded for IoError {
             IoError::Create { .. } => &CREATE,
             IoError::TooLarge { .. } => &TOO_LARGE,
             IoError::Write { .. } => &WRITE,
+            IoError::Fenced => &FENCED,
             IoError::Read(_) => &READ,
             IoError::State(error) => error.code(),
             IoError::Record { .. } => &RECORD,

@@ -8,15 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use super::{Committer, Cut, IoError, Outgoing, Rejected};
+use super::{Committer, Cut, IoError, Outgoing};
 
 /// What the thread tells. Called on its own thread.
 pub trait OutboxEvents: Send + 'static {
     /// There is room again, or the cut is committed.
     fn progressed(&self);
-
-    /// A record will never be taken; the job goes on.
-    fn rejected(&self, rejected: Rejected);
 
     /// Nothing can be written any more.
     fn failed(&self, error: IoError);
@@ -123,8 +120,7 @@ fn run(
 ) {
     while let Ok(command) = inbox.recv() {
         let done = match command {
-            Command::Send(records, bytes) => committer.send(records).map(|rejected| {
-                rejected.into_iter().for_each(|rejected| events.rejected(rejected));
+            Command::Send(records, bytes) => committer.send(records).map(|()| {
                 shared.bytes.fetch_sub(bytes, Ordering::AcqRel);
             }),
             Command::Cut(cut) => committer.commit(cut).map(|()| {

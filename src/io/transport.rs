@@ -54,7 +54,8 @@ pub trait Reader: Send {
     /// Has `wake` called when there may be something after `Empty` or `End`.
     fn wake_by(&mut self, wake: Wake);
 
-    /// The offset after the last record of the partition, kept up to date; -1 as long as it is not known.
+    /// The offset after the last record of the partition, kept up to date; -1 as long as it is not known;
+    /// [`READ_TO_END`](crate::telemetry::READ_TO_END).
     fn end(&self) -> Arc<AtomicI64>;
 }
 
@@ -94,12 +95,15 @@ pub struct Rejected {
     pub error: IoError,
 }
 
+/// Makes the record that is written in place of one that was rejected.
+pub type Instead = Arc<dyn Fn(Rejected) -> Outgoing + Send + Sync>;
+
 /// Writes records and commits positions. Used by one outbox thread; may block.
 pub trait Committer: Send {
-    /// Hands records to the transport. They are durable only after the next [`Committer::commit`].
-    fn send(&mut self, records: Vec<Outgoing>) -> Result<Vec<Rejected>, IoError>;
+    /// Hands records to the transport. They can be read only after the next [`Committer::commit`].
+    fn send(&mut self, records: Vec<Outgoing>) -> Result<(), IoError>;
 
-    /// Makes everything sent so far durable, then the positions, then the state.
+    /// Makes everything sent so far and the positions durable, all or nothing, then the state.
     fn commit(&mut self, cut: Cut) -> Result<(), IoError>;
 }
 
@@ -108,6 +112,6 @@ pub trait Transport: Send + Sync {
     /// Starts reading `inputs` as a member of a group; the first decides the ownership of the others.
     fn subscribe(&self, inputs: &[Topic], owner: Arc<dyn Owner>) -> Result<Box<dyn Subscription>, IoError>;
 
-    /// A writer for the outbox of worker `slot`.
-    fn committer(&self, slot: usize) -> Result<Box<dyn Committer>, IoError>;
+    /// A writer for the outbox of worker `slot`. What the transport will never take is replaced by `instead`.
+    fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError>;
 }

@@ -174,6 +174,12 @@ impl Store {
         Ok(store)
     }
 
+    /// A name that no other store has, the same for as long as this one exists.
+    pub fn identity(&self) -> Result<String, StateError> {
+        let identity = self.0.db.get_db_identity().map_err(|source| self.error(source))?;
+        Ok(String::from_utf8_lossy(&identity).into_owned())
+    }
+
     /// The row of `key`.
     pub fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         self.0.db.get_cf(self.handle(family), key).map_err(|source| self.error(source))

@@ -53,6 +53,10 @@ pub struct NodeMeter {
     by_status: Vec<AtomicU64>,
 }
 
+/// In place of the end of a partition: all records there are have been read. The offset after them may be further on,
+/// since the ends of Kafka's transactions have offsets as well.
+pub const READ_TO_END: i64 = -2;
+
 /// Counts of one partition of an input.
 #[derive(Default)]
 pub struct PartitionMeter {
@@ -62,7 +66,7 @@ pub struct PartitionMeter {
     pub low: AtomicI64,
     /// Since when the oldest open offset is the oldest; 0 if nothing is open.
     pub low_since: AtomicI64,
-    /// Offset after the last record, as far as it is known; -1 before. The transport moves it.
+    /// Offset after the last record, as far as it is known; -1 before; [`READ_TO_END`]. The transport moves it.
     pub end: Arc<AtomicI64>,
 }
 

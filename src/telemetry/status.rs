@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
-use super::{Health, Meters};
+use super::{Health, Meters, READ_TO_END};
 
 /// The state of a process.
 #[derive(Clone, Debug, Serialize)]
@@ -103,11 +103,15 @@ impl Meters {
         let partitions = self.partitions().into_iter().map(|((topic, partition), meter)| {
             let low = meter.low.load(Ordering::Relaxed);
             let since = meter.low_since.load(Ordering::Relaxed);
-            let end = meter.end.load(Ordering::Relaxed);
+            let next = meter.next.load(Ordering::Relaxed);
+            let end = match meter.end.load(Ordering::Relaxed) {
+                READ_TO_END => next,
+                end => end,
+            };
             PartitionStatus {
                 topic,
                 partition,
-                next: meter.next.load(Ordering::Relaxed),
+                next,
                 oldest_open: low,
                 oldest_open_age: if since > 0 { (now - since).max(0) as f64 / 1000.0 } else { 0.0 },
                 lag: (end >= 0).then_some((end - low).max(0)),

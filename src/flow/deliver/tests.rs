@@ -10,7 +10,7 @@ use timely::dataflow::operators::Input;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::io::{Committer, RawRecord, Topic, Topics};
+use crate::io::{Committer, RawRecord, Topic};
 
 /// What a commit covered: the number of each output, and the offset of the join's position.
 type Commit = (Vec<i64>, Option<i64>);
@@ -23,9 +23,9 @@ struct Slow {
 }
 
 impl Committer for Slow {
-    fn send(&mut self, records: Vec<Outgoing>) -> Result<Vec<Rejected>, IoError> {
+    fn send(&mut self, records: Vec<Outgoing>) -> Result<(), IoError> {
         self.sent.extend(records.iter().map(|outgoing| outgoing.record.time));
-        Ok(Vec::new())
+        Ok(())
     }
 
     fn commit(&mut self, cut: Cut) -> Result<(), IoError> {
@@ -95,20 +95,18 @@ fn allow_one(allow: &SyncSender<()>) {
 fn operator(stream: StreamVec<'_, Epoch, Out>, slow: Slow, shared: Rc<Shared>) -> Mailbox<DeliverMessage> {
     let clock: SharedClock = Arc::new(ManualClock::at(1));
     let meters = Arc::new(Meters::new("f", [], clock.clone()));
-    let topics = Topics::new(["out", "in", "dead"].map(str::to_owned), 1);
     let mut door = None;
     deliver(stream, |bell| {
         let mailbox = Mailbox::new(bell.clone());
         door = Some(mailbox.clone());
         let failed = Arc::new(|error: IoError| panic!("{error}"));
-        let events = Events { bell, mailbox: mailbox.clone(), failed };
+        let events = Events { bell, failed };
         Ok(Deliver {
             outbox: Outbox::start(0, usize::MAX, Box::new(slow), events)?,
             shared,
             nodes: Vec::new(),
             mailbox,
-            meters: meters.clone(),
-            dead_letters: DeadLetters::new(topics, Topic(2), meters, clock.clone()),
+            meters,
             clock,
             interval: Duration::from_secs(3600),
             joins: true,

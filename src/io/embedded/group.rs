@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Log;
 use super::reader::PartitionReader;
 use crate::io::{
-    Committer, Cut, IoError, Outgoing, Owner, Reader, Rejected, Start, Subscription, Topic, Transport,
+    Committer, Cut, Instead, IoError, Outgoing, Owner, Reader, Start, Subscription, Topic, Transport,
 };
 
 /// The embedded transport, for one group.
@@ -48,7 +48,7 @@ impl Transport for Embedded {
         Ok(Box::new(Subscribed { owner, partitions }))
     }
 
-    fn committer(&self, _slot: usize) -> Result<Box<dyn Committer>, IoError> {
+    fn committer(&self, _slot: usize, _instead: Instead) -> Result<Box<dyn Committer>, IoError> {
         Ok(Box::new(BatchCommitter { log: self.log.clone(), group: self.group.clone(), outputs: Vec::new() }))
     }
 }
@@ -74,9 +74,9 @@ struct BatchCommitter {
 }
 
 impl Committer for BatchCommitter {
-    fn send(&mut self, records: Vec<Outgoing>) -> Result<Vec<Rejected>, IoError> {
+    fn send(&mut self, records: Vec<Outgoing>) -> Result<(), IoError> {
         self.outputs.extend(records);
-        Ok(Vec::new())
+        Ok(())
     }
 
     fn commit(&mut self, cut: Cut) -> Result<(), IoError> {

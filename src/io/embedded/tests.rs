@@ -94,8 +94,8 @@ fn a_cut_is_one_write_and_a_restart_goes_on_from_it() {
         assert_eq!(owner.rest(REQUESTS, 0), ["a", "c"]);
         assert_eq!(owner.rest(REQUESTS, 1), ["b"]);
 
-        let mut committer = transport.committer(0).unwrap();
-        assert!(committer.send(vec![record(RESULTS, 0, "A")]).unwrap().is_empty());
+        let mut committer = transport.committer(0, Arc::new(|rejected| rejected.record)).unwrap();
+        committer.send(vec![record(RESULTS, 0, "A")]).unwrap();
         assert_eq!(log.end(RESULTS, 0), 0, "nothing is visible before the cut");
         let mut state = log.store().batch();
         state.put(Family::Entries, b"e", b"row");

@@ -21,8 +21,9 @@ use crate::io::{IoError, Owner, Position, Reader, Start, Subscription, Topic, To
 /// The consumer of a group, shared by the polling thread, the readers and the committers.
 pub(super) type Consumer = Arc<BaseConsumer<GroupContext>>;
 
-/// How long the broker may take to tell the group's positions.
-const POSITIONS_WITHIN: Duration = Duration::from_secs(30);
+/// How long the broker may take to tell the group's positions. It waits for the transactions of a killed process, which end
+/// after 30 s at most.
+const POSITIONS_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often the polling thread looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(200);
@@ -126,6 +127,7 @@ impl Member {
         let mut list = siblings(&self.topics, &self.inputs, numbers);
         let committed =
             self.consumer.committed_offsets(list.clone(), POSITIONS_WITHIN).map_err(IoError::Read)?;
+        let mut opening = Vec::with_capacity(numbers.len());
         for &number in numbers {
             let positions = self.inputs.iter().map(|&topic| {
                 let element = committed.find_partition(self.topics.name(topic), number)?;
@@ -146,10 +148,14 @@ impl Member {
                 let end = self.consumer.context().end(&self.topics, topic, number as u32);
                 readers.push((topic, Box::new(QueueReader::new(queue, end)) as Box<dyn Reader>));
             }
-            self.owner.open(number as u32, readers);
+            opening.push((number as u32, readers));
         }
         self.consumer.incremental_assign(&list).map_err(IoError::Read)?;
         self.held.extend(numbers);
+        // Only now: what a reader gives may be committed at once, and only what is assigned is.
+        for (number, readers) in opening {
+            self.owner.open(number, readers);
+        }
         Ok(())
     }
 

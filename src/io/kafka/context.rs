@@ -14,6 +14,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::io::{Topic, Topics};
+use crate::telemetry::READ_TO_END;
 
 /// A change of the partitions of the lead topic.
 #[derive(Debug)]
@@ -70,10 +71,12 @@ impl ClientContext for GroupContext {
             for partition in topic.partitions.values() {
                 // The client counts an "unassigned" partition -1 as well.
                 let known = usize::try_from(partition.partition).ok().and_then(|index| ends.get(index));
+                let last = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
+                let read = partition.eof_offset >= last && partition.fetchq_cnt == 0;
                 if let Some(end) = known
-                    && partition.hi_offset >= 0
+                    && last >= 0
                 {
-                    end.store(partition.hi_offset, Ordering::Relaxed);
+                    end.store(if read { READ_TO_END } else { last }, Ordering::Relaxed);
                 }
             }
         }
@@ -125,6 +128,8 @@ pub(super) fn log(level: RDKafkaLogLevel, area: &str, message: &str) {
     match level {
         // A property of the consumer given to the producer as well is what `[kafka.properties]` means.
         _ if area == "CONFWARN" => {}
+        // A broker that has just started is asked again until it knows; what lasts is an error of the call.
+        _ if area == "GETPID" => tracing::debug!(area, "librdkafka: {message}"),
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
         | RDKafkaLogLevel::Critical

@@ -8,6 +8,7 @@ mod consume;
 mod context;
 mod reader;
 mod topics;
+mod transaction;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +16,10 @@ use std::sync::Arc;
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 
+use self::commit::GroupCommitter;
 use self::consume::{Consumer, Subscribed};
 use self::context::GroupContext;
-use super::{Committer, IoError, Owner, Subscription, Topic, Topics, Transport};
+use super::{Committer, Instead, IoError, Owner, Subscription, Topic, Topics, Transport};
 
 pub use topics::{TopicSettings, create_topics};
 
@@ -70,10 +72,12 @@ impl KafkaConfig {
         self.with_properties(client)
     }
 
-    fn producer(&self) -> ClientConfig {
+    fn producer(&self, id: &str) -> ClientConfig {
         let mut client = self.client();
         client
-            .set("enable.idempotence", "true")
+            .set("transactional.id", id)
+            // What a killed process leaves open holds readers back for so long, unless it starts again before.
+            .set("transaction.timeout.ms", "30000")
             .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4")
             .set("linger.ms", "5")
@@ -90,17 +94,24 @@ pub struct Kafka {
     config: KafkaConfig,
     topics: Topics,
     consumer: Consumer,
+    writer: String,
 }
 
 impl Kafka {
-    /// Connects, and checks that the topics of `topics` exist with the right number of partitions.
-    pub fn connect(config: KafkaConfig, group: &str, topics: Topics) -> Result<Self, IoError> {
+    /// Connects, and checks that the topics of `topics` exist with the right number of partitions. `writer` begins the
+    /// names of the transactions: one that no other process has, and the same after a restart.
+    pub fn connect(
+        config: KafkaConfig,
+        group: &str,
+        topics: Topics,
+        writer: String,
+    ) -> Result<Self, IoError> {
         self::topics::check(&config, &topics)?;
         let consumer = config
             .consumer(group)
             .create_with_context(GroupContext::new(topics.clone()))
             .map_err(IoError::Settings)?;
-        Ok(Self { config, topics, consumer: Arc::new(consumer) })
+        Ok(Self { config, topics, consumer: Arc::new(consumer), writer })
     }
 }
 
@@ -111,9 +122,9 @@ impl Transport for Kafka {
         Ok(Box::new(subscribed))
     }
 
-    fn committer(&self, _slot: usize) -> Result<Box<dyn Committer>, IoError> {
-        let committer =
-            commit::GroupCommitter::new(&self.config, self.topics.clone(), self.consumer.clone())?;
-        Ok(Box::new(committer))
+    fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {
+        let id = format!("{}-{slot}", self.writer);
+        let (topics, consumer) = (self.topics.clone(), self.consumer.clone());
+        Ok(Box::new(GroupCommitter::new(&self.config, &id, topics, consumer, instead)?))
     }
 }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 
 use crate::support::{PATIENCE, Running, free_port, page, run, text};
@@ -130,6 +131,34 @@ impl Flow {
             assert!(Instant::now() < deadline, "{topic}: only {} records", messages.len());
             if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
                 messages.push(message.detach());
+            }
+        }
+        messages
+    }
+
+    /// The committed records that a topic holds now.
+    pub fn all(&self, topic: &str) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &servers().0)
+            .set("group.id", format!("{}-reader", self.prefix))
+            .set("enable.partition.eof", "true")
+            .create()
+            .unwrap();
+        let topic = self.topic(topic);
+        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).unwrap();
+        let mut open = metadata.topics()[0].partitions().len();
+        let mut list = TopicPartitionList::new();
+        for partition in metadata.topics()[0].partitions() {
+            list.add_partition_offset(&topic, partition.id(), Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let (mut messages, deadline) = (vec![], Instant::now() + PATIENCE);
+        while open > 0 {
+            assert!(Instant::now() < deadline, "{topic} has no end");
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => messages.push(message.detach()),
+                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                _ => {}
             }
         }
         messages

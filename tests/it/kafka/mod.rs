@@ -57,7 +57,7 @@ fn a_killed_job_goes_on_where_it_was() {
     goes_on("KILL", None);
 }
 
-/// Stops the job in the middle and starts it again: every name has its record.
+/// Stops the job in the middle and starts it again: every name has its record, once for those who read what is committed.
 fn goes_on(how: &str, code: Option<i32>) {
     let (scale, partitions) = (300, 4);
     let flow = Flow::new(how, partitions);
@@ -74,6 +74,9 @@ fn goes_on(how: &str, code: Option<i32>) {
     let (again, _) = flow.start(scale, partitions, &session);
     flow.joined(&names);
     assert!(again.stop("TERM").success());
+    let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
+    keys.sort();
+    assert_eq!(keys, names);
 }
 
 /// What cannot be read is told where it can be found, and nothing else suffers.

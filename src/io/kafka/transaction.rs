@@ -1,0 +1,301 @@
+//! One transaction after another of one producer. What the open one holds is kept until it is committed: a transaction that
+//! has to be aborted, because a broker died or took too long, is made again, and a record that the broker refuses is
+//! replaced. Nobody who reads committed records sees any of that.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
+
+use super::KafkaConfig;
+use crate::io::Instead;
+use crate::io::{IoError, Outgoing, Rejected, Topics};
+
+/// How long to sleep while the client's queue is full or drains. `poll` with a timeout spins in this client.
+const NAP: Duration = Duration::from_micros(500);
+/// How long to sleep before something that failed is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long one call of the client may take; then it is made again.
+const CALL: Duration = Duration::from_secs(10);
+/// How long a transaction may fail before that is a failure of the job.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The transactions of one worker.
+pub(super) struct Transactions {
+    producer: BaseProducer<Deliveries>,
+    topics: Topics,
+    instead: Instead,
+    /// The records of the open transaction, in their order.
+    sent: Vec<Outgoing>,
+    open: bool,
+    /// Since when nothing could be committed; `None` while all is well.
+    failing: Option<Instant>,
+}
+
+impl Transactions {
+    /// The transactions of `id`. A producer that still has an open one under the same id is fenced off.
+    pub(super) fn new(
+        config: &KafkaConfig,
+        id: &str,
+        topics: Topics,
+        instead: Instead,
+    ) -> Result<Self, IoError> {
+        let settings = config.producer(id);
+        let producer: BaseProducer<Deliveries> =
+            settings.create_with_context(Deliveries::default()).map_err(IoError::Settings)?;
+        let made = Self { producer, topics, instead, sent: Vec::new(), open: false, failing: None };
+        made.insist(|| made.producer.init_transactions(CALL)).map_err(written)?;
+        Ok(made)
+    }
+
+    /// Adds records to the open transaction.
+    pub(super) fn add(&mut self, records: Vec<Outgoing>) -> Result<(), IoError> {
+        self.begin()?;
+        for record in records {
+            self.sent.push(record);
+            if let Err(trouble) = self.produce(self.sent.len() - 1) {
+                self.again(trouble)?;
+            }
+        }
+        self.producer.poll(Duration::ZERO);
+        self.delivered().or_else(|trouble| self.again(trouble))
+    }
+
+    /// Commits the open transaction with `offsets` of the group that `group` tells.
+    pub(super) fn commit(
+        &mut self,
+        offsets: &TopicPartitionList,
+        group: impl Fn() -> Option<ConsumerGroupMetadata>,
+    ) -> Result<(), IoError> {
+        self.begin()?;
+        while let Err(trouble) = self.try_commit(offsets, &group) {
+            self.again(trouble)?;
+        }
+        self.sent.clear();
+        (self.open, self.failing) = (false, None);
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), IoError> {
+        if !self.open {
+            self.producer.begin_transaction().map_err(written)?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    fn try_commit(
+        &self,
+        offsets: &TopicPartitionList,
+        group: &impl Fn() -> Option<ConsumerGroupMetadata>,
+    ) -> Result<(), Trouble> {
+        self.drain()?;
+        if offsets.count() > 0 {
+            let Some(group) = group() else { return Err(Trouble::Fenced) };
+            self.insist(|| self.producer.send_offsets_to_transaction(offsets, &group, CALL))?;
+        }
+        Ok(self.insist(|| self.producer.commit_transaction(CALL))?)
+    }
+
+    /// Waits until everything sent is acknowledged.
+    fn drain(&self) -> Result<(), Trouble> {
+        loop {
+            // A flush without waiting cancels the linger of what is queued.
+            let flushed = self.producer.flush(Duration::ZERO).is_ok();
+            self.producer.poll(Duration::ZERO);
+            self.delivered()?;
+            if flushed || self.producer.in_flight_count() == 0 {
+                return Ok(());
+            }
+            std::thread::sleep(NAP);
+        }
+    }
+
+    /// The first delivery that failed since the last call.
+    fn delivered(&self) -> Result<(), Trouble> {
+        self.producer.context().take_failure().map_or(Ok(()), Err)
+    }
+
+    fn produce(&self, index: usize) -> Result<(), Trouble> {
+        let outgoing = &self.sent[index];
+        loop {
+            let record = to_client(self.topics.name(outgoing.topic), outgoing, index);
+            match self.producer.send(record).map_err(|(error, _)| error) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
+                    self.producer.poll(Duration::ZERO);
+                    self.delivered()?;
+                    std::thread::sleep(NAP);
+                }
+                Err(error) => return Err(Trouble::of_record(index, error)),
+            }
+        }
+    }
+
+    /// Aborts the transaction and makes it again, for as long as that has a chance.
+    fn again(&mut self, trouble: Trouble) -> Result<(), IoError> {
+        let mut trouble = Some(trouble);
+        while let Some(cause) = trouble.take() {
+            match cause {
+                Trouble::Refused(index) => self.replace(index),
+                Trouble::Passing(error) => {
+                    let since = *self.failing.get_or_insert_with(Instant::now);
+                    if since.elapsed() > PATIENCE {
+                        return Err(written(error));
+                    }
+                    tracing::warn!(%error, "a transaction is made again");
+                    std::thread::sleep(PAUSE);
+                }
+                Trouble::Fenced => return Err(IoError::Fenced),
+                Trouble::Lasting(error) => return Err(written(error)),
+            }
+            trouble = self.restart().err();
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Result<(), Trouble> {
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(Duration::ZERO);
+            std::thread::sleep(NAP);
+        }
+        // What was purged was to fail.
+        self.producer.context().take_failure();
+        self.insist(|| self.producer.abort_transaction(CALL))?;
+        self.producer.begin_transaction()?;
+        (0..self.sent.len()).try_for_each(|index| self.produce(index))
+    }
+
+    fn replace(&mut self, index: usize) {
+        let record = self.sent[index].clone();
+        let topic = self.topics.name(record.topic).to_owned();
+        let error = IoError::TooLarge { topic, bytes: record.record.bytes() };
+        self.sent[index] = (self.instead)(Rejected { record, error });
+    }
+
+    /// Makes a call again while the client says that this is all it takes.
+    fn insist(&self, call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
+        let start = Instant::now();
+        loop {
+            match call() {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && start.elapsed() < PATIENCE => {
+                    tracing::debug!(%error, "a call of a transaction is made again");
+                    std::thread::sleep(PAUSE);
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+fn written(source: KafkaError) -> IoError {
+    IoError::Write { what: "a transaction", source }
+}
+
+/// What can be wrong with a transaction.
+#[derive(Debug)]
+enum Trouble {
+    /// The record of this number is larger than the topic takes.
+    Refused(usize),
+    /// The transaction has to be aborted; it may succeed when it is made again.
+    Passing(KafkaError),
+    /// The partitions, or the transactions of this id, are somebody else's now.
+    Fenced,
+    /// Nothing helps.
+    Lasting(KafkaError),
+}
+
+impl Trouble {
+    fn of_record(index: usize, error: KafkaError) -> Self {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Self::Refused(index),
+            _ => error.into(),
+        }
+    }
+}
+
+impl From<KafkaError> for Trouble {
+    fn from(error: KafkaError) -> Self {
+        let fatal = match &error {
+            KafkaError::Transaction(error) => error.is_fatal(),
+            _ => false,
+        };
+        match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::FencedInstanceId
+                | RDKafkaErrorCode::ProducerFenced
+                | RDKafkaErrorCode::Fenced
+                | RDKafkaErrorCode::InvalidProducerEpoch
+                | RDKafkaErrorCode::AssignmentLost,
+            ) => Self::Fenced,
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+                | RDKafkaErrorCode::UnknownTopicOrPartition,
+            ) => Self::Lasting(error),
+            _ if fatal => Self::Lasting(error),
+            _ => Self::Passing(error),
+        }
+    }
+}
+
+/// Keeps the first delivery that failed.
+#[derive(Default)]
+struct Deliveries {
+    failure: Mutex<Option<Trouble>>,
+}
+
+impl Deliveries {
+    fn take_failure(&self) -> Option<Trouble> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, area: &str, message: &str) {
+        super::context::log(level, area, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka producer");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    /// The number of the record in its transaction.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        if let Err((error, _)) = result {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert_with(|| Trouble::of_record(index, error.clone()));
+        }
+    }
+}
+
+fn to_client<'a>(topic: &'a str, outgoing: &'a Outgoing, index: usize) -> BaseRecord<'a, [u8], [u8], usize> {
+    let record = &outgoing.record;
+    let mut to =
+        BaseRecord::with_opaque_to(topic, index).partition(outgoing.partition as i32).timestamp(record.time);
+    to.key = record.key.as_deref();
+    to.payload = record.value.as_deref();
+    if !record.headers.0.is_empty() {
+        let headers = OwnedHeaders::new_with_capacity(record.headers.0.len());
+        to =
+            to.headers(record.headers.0.iter().fold(headers, |headers, (key, value)| {
+                headers.insert(Header { key, value: Some(&value[..]) })
+            }));
+    }
+    to
+}
