@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::deliver::DeliverMessage;
-use super::join::{JoinRows, Opening, ResultMessage, resolve};
+use super::join::{JoinRows, Opening, ResultMessage};
 use super::requests::RequestMessage;
 use crate::engine::Mailbox;
 use crate::io::{IoError, Owner, Position, Reader, Start, Topic};
@@ -86,46 +86,14 @@ impl Assignments {
     fn door(&self, partition: u32) -> &Doors {
         &self.doors[partition as usize % self.doors.len()]
     }
-
-    /// Where the join's inputs of a partition start, and with which names.
-    fn resume(
-        &self,
-        partition: u32,
-        committed: &[Option<Position>],
-    ) -> Result<(Vec<Start>, Pending), IoError> {
-        let topics: Vec<Topic> = self.joined.iter().map(|&index| self.inputs[index]).collect();
-        let rows = topics.iter().map(|&topic| self.rows.position(topic, partition));
-        let rows = rows.collect::<Result<Vec<_>, _>>()?;
-        let of_join = || self.joined.iter().map(|&index| committed[index].as_ref());
-        let group: Vec<Option<i64>> =
-            of_join().map(|position| position.map(|position| position.offset)).collect();
-        let resumption = resolve(&rows, &group);
-        let offset = |start: &Start| match start {
-            Start::Earliest => 0,
-            Start::At(offset) => *offset,
-        };
-        let starts: Vec<i64> = resumption.starts.iter().map(offset).collect();
-        let names = match resumption.keep_rows {
-            true => self.rows.load(partition)?,
-            false => {
-                let starts: Vec<_> = topics.into_iter().zip(starts.iter().copied()).collect();
-                self.rows.reset(partition, &starts)?;
-                Vec::new()
-            }
-        };
-        if !names.is_empty() {
-            tracing::info!(partition, names = names.len(), "open names restored");
-        }
-        let clock = of_join().flatten().filter_map(|position| position.metadata.parse().ok()).max();
-        let opening = Opening { names, clock: clock.unwrap_or(0), starts };
-        let pending = Pending { committed: committed.to_vec(), live_from: resumption.live_from, opening };
-        Ok((resumption.starts, pending))
-    }
 }
 
 impl Owner for Assignments {
     fn assign(&self, partition: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError> {
-        let (of_join, pending) = self.resume(partition, &committed)?;
+        let of_join: Vec<_> =
+            self.joined.iter().map(|&index| (self.inputs[index], committed[index].as_ref())).collect();
+        let (of_join, live_from, opening) = self.rows.reopen(partition, &of_join)?;
+        let pending = Pending { committed: committed.clone(), live_from, opening };
         let at = |position: &Option<Position>| {
             position.as_ref().map_or(Start::Earliest, |position| Start::At(position.offset))
         };

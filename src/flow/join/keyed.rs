@@ -16,6 +16,8 @@ use timely::dataflow::operators::generic::operator::Operator as _;
 use super::JoinCut;
 use super::emit::emit;
 use super::feed::JoinItem;
+use super::origins::Origins;
+use super::resume::Committed;
 use super::rows::{Changes, Opening, Payload, in_memory};
 use super::setup::JoinSetup;
 use crate::clock::Millis;
@@ -75,6 +77,7 @@ struct Join {
 /// The join of one partition.
 struct OnePartition {
     names: Names<Payload>,
+    origins: Origins,
     changes: Changes,
     /// The offset after the last result taken in, for each input.
     next: Vec<i64>,
@@ -83,6 +86,8 @@ struct OnePartition {
     unwritten: bool,
     /// What is emitted now was emitted before the restart.
     muted: bool,
+    /// Since when the open names are being read again, if their rows were lost.
+    rebuilding: Option<Instant>,
     clock: Millis,
     /// The partition goes away with the next cut.
     closing: bool,
@@ -100,6 +105,10 @@ impl Join {
                 self.advance(partition, clock)?;
                 if let Some(of) = self.partitions.get_mut(&partition) {
                     of.muted = false;
+                    if let Some(since) = of.rebuilding.take() {
+                        let (names, took) = (of.names.open(), since.elapsed());
+                        tracing::info!(partition, names, ?took, "open names are read again");
+                    }
                 }
             }
             JoinItem::Time(partition, time) => self.advance(partition, time)?,
@@ -117,17 +126,20 @@ impl Join {
     }
 
     fn open(&mut self, partition: u32, opening: Opening) {
+        let known = opening.names.iter().map(|(name, _)| name.clone()).collect();
         let mut names = Names::default();
         for (name, entry) in opening.names {
             names.restore(name, entry);
         }
         let of = OnePartition {
             names,
+            origins: Origins::new(opening.origin, known, opening.starts.clone()),
             changes: Changes::default(),
             next: opening.starts,
             moved: false,
             unwritten: false,
             muted: true,
+            rebuilding: opening.rebuilt.then(Instant::now),
             clock: opening.clock,
             closing: false,
         };
@@ -170,11 +182,14 @@ impl Join {
         };
         let arrived = part.body.len();
         let arrival = arrival(kind, address, &record, part);
-        let muted = of.muted;
+        let (muted, open) = (of.muted, of.names.open());
         let (step, displaced, run) =
             of.names.arrive(&name, arrival, &self.setup.policy, |entry, step, displaced| {
                 (step, displaced, entry.run.clone())
             });
+        if of.names.open() > open {
+            of.origins.add(&name);
+        }
         let refused = displaced.map_or(0, |payload| match payload {
             Payload::Memory { bytes, .. } => bytes.len(),
             Payload::Stored => 0,
@@ -240,15 +255,16 @@ impl Join {
     fn cut(&mut self) -> JoinCut {
         self.shared.join_moved.set(false);
         let mut positions = Vec::new();
-        for (&partition, of) in self.partitions.iter_mut().filter(|(_, of)| of.moved) {
+        // What is read again is behind the group; its positions must not go back there.
+        for (&partition, of) in self.partitions.iter_mut().filter(|(_, of)| of.moved && !of.muted) {
             of.moved = false;
-            let metadata = of.clock.to_string();
-            let inputs = self.setup.inputs.iter().zip(&of.next);
-            positions.extend(inputs.map(|((_, topic), &offset)| Position {
+            let origin = of.origins.cut(&of.next, |name| !of.names.get(name).is_empty());
+            let inputs = self.setup.inputs.iter().zip(&of.next).zip(origin);
+            positions.extend(inputs.map(|(((_, topic), &offset), origin)| Position {
                 topic: *topic,
                 partition,
                 offset,
-                metadata: metadata.clone(),
+                metadata: Committed::metadata(of.clock, origin),
             }));
         }
         // The last flush was written with the cut before, so its payloads may leave memory.
@@ -325,3 +341,6 @@ fn arrival(kind: PartKind, address: Option<Arc<str>>, record: &RawRecord, part: 
         payload: Payload::Memory { bytes: part.body, stored: false },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,13 @@
 mod emit;
 mod feed;
 mod keyed;
+mod origins;
 mod resume;
 mod rows;
 mod setup;
 
 pub use feed::{FeedSetup, ResultFeed, ResultMessage};
 pub use keyed::joined;
-pub use resume::resolve;
 pub use rows::{JoinRows, Opening};
 pub use setup::JoinSetup;
 

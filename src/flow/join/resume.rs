@@ -1,14 +1,43 @@
 //! Where a partition of the join goes on after a restart, from what the store and the group say. Pure.
 //!
-//! The rows of the store contain everything before its positions; everything before the group's positions was emitted.
-//! The store is written late, so it is behind the group: what lies between is read again with the output muted.
+//! The rows of the store contain everything before their positions; everything before the group's positions was emitted.
+//! The store is written late, so it is behind the group: what lies between is read again with the output muted. Without
+//! rows, or with rows that are further behind than need be, the open names are read again from their origin
+//! (`origins.rs`), muted as well.
 
-use crate::io::Start;
+use crate::clock::Millis;
+use crate::io::{Position, Start};
+
+/// What the group has committed of an input of the join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Everything before was emitted.
+    pub offset: i64,
+    /// The origin of the open names; `None` if the metadata does not tell.
+    pub origin: Option<i64>,
+    /// The stream's time.
+    pub clock: Millis,
+}
+
+impl Committed {
+    /// What a position tells.
+    pub fn read(position: &Position) -> Self {
+        let mut words = position.metadata.split_whitespace();
+        let clock = words.next().and_then(|clock| clock.parse().ok()).unwrap_or(0);
+        let origin = words.next().and_then(|origin| origin.parse().ok());
+        Self { offset: position.offset, origin, clock }
+    }
+
+    /// The metadata of a position.
+    pub fn metadata(clock: Millis, origin: i64) -> String {
+        format!("{clock} {origin}")
+    }
+}
 
 /// Where to start, and from where on to emit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resumption {
-    /// Whether the rows of the store are used; if not, they are of another history and are deleted.
+    /// Whether the rows of the store are used; if not, they are deleted.
     pub keep_rows: bool,
     /// Where to start reading each input.
     pub starts: Vec<Start>,
@@ -17,40 +46,113 @@ pub struct Resumption {
 }
 
 /// Decides from the positions of the rows and of the group, one for each input.
-pub fn resolve(rows: &[Option<i64>], group: &[Option<i64>]) -> Resumption {
-    let consistent = rows.iter().zip(group).all(|(rows, group)| match (rows, group) {
+pub fn resolve(rows: &[Option<i64>], group: &[Option<Committed>]) -> Resumption {
+    let each = || rows.iter().zip(group);
+    let consistent = each().all(|(rows, group)| match (rows, group) {
         // Rows without a committed position are of a group that was deleted or reset.
-        (Some(rows), Some(group)) => rows <= group,
+        (Some(rows), Some(group)) => *rows <= group.offset,
         (Some(rows), None) => *rows == 0,
         (None, _) => false,
     });
-    let live_from = group.iter().map(|group| group.unwrap_or(0)).collect();
-    let starts = if consistent { rows } else { group };
-    let starts = starts.iter().map(|start| start.map_or(Start::Earliest, Start::At)).collect();
-    Resumption { keep_rows: consistent, starts, live_from }
+    // Rows of long ago, such as those of a partition that was elsewhere meanwhile, save no reading.
+    let outdated = each().all(|(rows, group)| {
+        let origin = group.and_then(|group| group.origin);
+        rows.zip(origin).is_some_and(|(rows, origin)| rows < origin)
+    });
+    let keep_rows = consistent && !outdated;
+    let starts = each().map(|(rows, group)| match (keep_rows, rows, group) {
+        (true, Some(rows), _) => Start::At(*rows),
+        (_, _, Some(group)) => Start::At(group.origin.unwrap_or(group.offset).min(group.offset)),
+        (_, _, None) => Start::Earliest,
+    });
+    let live_from = group.iter().map(|group| group.map_or(0, |group| group.offset)).collect();
+    Resumption { keep_rows, starts: starts.collect(), live_from }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::Topic;
+
+    fn at(offset: i64, origin: i64) -> Option<Committed> {
+        Some(Committed { offset, origin: Some(origin), clock: 0 })
+    }
 
     #[test]
     fn goes_on_from_whichever_is_right() {
-        let at = Start::At;
+        let start = Start::At;
+        let old = |offset| Some(Committed { offset, origin: None, clock: 0 });
         for (case, rows, group, keep_rows, starts) in [
             ("nothing yet", [None, None], [None, None], false, [Start::Earliest; 2]),
-            ("store behind the group", [Some(3), Some(0)], [Some(5), Some(1)], true, [at(3), at(0)]),
-            ("store as far as the group", [Some(5), Some(1)], [Some(5), Some(1)], true, [at(5), at(1)]),
-            ("store lost", [None, None], [Some(5), Some(1)], false, [at(5), at(1)]),
-            ("group reset", [Some(5), Some(1)], [Some(0), Some(0)], false, [at(0), at(0)]),
+            ("behind the group", [Some(3), Some(0)], [at(5, 2), at(1, 0)], true, [start(3), start(0)]),
+            ("as far as the group", [Some(5), Some(1)], [at(5, 2), at(1, 0)], true, [start(5), start(1)]),
+            ("store lost", [None, None], [at(5, 2), at(1, 0)], false, [start(2), start(0)]),
+            ("store lost, nothing open", [None, None], [at(5, 5), at(1, 1)], false, [start(5), start(1)]),
+            ("store lost, origin not known", [None, None], [old(5), old(1)], false, [start(5), start(1)]),
+            (
+                "older than the open names",
+                [Some(1), Some(0)],
+                [at(5, 4), at(3, 2)],
+                false,
+                [start(4), start(2)],
+            ),
+            ("ahead of the group", [Some(7), Some(2)], [at(5, 2), at(1, 0)], false, [start(2), start(0)]),
+            ("group reset", [Some(5), Some(1)], [old(0), old(0)], false, [start(0), start(0)]),
             ("group deleted", [Some(5), Some(1)], [None, None], false, [Start::Earliest; 2]),
-            ("an input that is new", [Some(5), None], [Some(6), None], false, [at(6), Start::Earliest]),
-            ("nothing read of an input", [Some(5), Some(0)], [Some(6), None], true, [at(5), at(0)]),
+            ("an input that is new", [Some(5), None], [at(6, 4), None], false, [start(4), Start::Earliest]),
+            ("nothing read of an input", [Some(5), Some(0)], [at(6, 4), None], true, [start(5), start(0)]),
         ] {
             let resumption = resolve(&rows, &group);
             assert_eq!((resumption.keep_rows, resumption.starts), (keep_rows, starts.to_vec()), "{case}");
-            let live: Vec<_> = group.iter().map(|group| group.unwrap_or(0)).collect();
-            assert_eq!(resumption.live_from, live, "{case}");
         }
+    }
+
+    /// Over all that two inputs can say with offsets up to 3: nothing between what is restored and what was emitted is
+    /// left out, and rows are used only where the group has been.
+    #[test]
+    fn no_record_is_left_out_whatever_they_say() {
+        let rows: Vec<Option<i64>> = std::iter::once(None).chain((0..4).map(Some)).collect();
+        let mut group = vec![None];
+        for offset in 0..4 {
+            group.push(Some(Committed { offset, origin: None, clock: 0 }));
+            group.extend((0..=offset).map(|origin| at(offset, origin)));
+        }
+        let pairs = |inputs: usize| (0..inputs * inputs).map(move |pair| (pair / inputs, pair % inputs));
+        for (first, second) in pairs(rows.len()) {
+            for (of_first, of_second) in pairs(group.len()) {
+                let (rows, group) = ([rows[first], rows[second]], [group[of_first], group[of_second]]);
+                let Resumption { keep_rows, starts, live_from } = resolve(&rows, &group);
+                for input in 0..2 {
+                    let case = format!("rows {rows:?}, group {group:?}, input {input}");
+                    let emitted = group[input].map_or(0, |group| group.offset);
+                    assert_eq!(live_from[input], emitted, "{case}");
+                    match (keep_rows, starts[input]) {
+                        (true, start) => {
+                            assert_eq!(Some(start), rows[input].map(Start::At), "{case}");
+                            assert!(rows[input] <= Some(emitted), "{case}");
+                        }
+                        (false, Start::Earliest) => assert_eq!(group[input], None, "{case}"),
+                        (false, Start::At(start)) => {
+                            let origin = group[input].and_then(|group| group.origin);
+                            assert_eq!(start, origin.unwrap_or(emitted), "{case}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_metadata_of_a_position_is_read_as_it_was_written() {
+        let position = |metadata: &str| Position {
+            topic: Topic(0),
+            partition: 0,
+            offset: 9,
+            metadata: metadata.to_owned(),
+        };
+        let read = |metadata: &str| Committed::read(&position(metadata));
+        assert_eq!(read(&Committed::metadata(17, 4)), Committed { offset: 9, origin: Some(4), clock: 17 });
+        assert_eq!(read("17"), Committed { offset: 9, origin: None, clock: 17 });
+        assert_eq!(read("somebody else's"), Committed { offset: 9, origin: None, clock: 0 });
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::resume::{Committed, Resumption, resolve};
 use crate::clock::Millis;
-use crate::io::{Topic, Topics};
+use crate::io::{Position, Start, Topic, Topics};
 use crate::join::{Entry, Names, PartId};
 use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partition_prefix};
 
@@ -66,6 +67,10 @@ pub struct Opening {
     pub clock: Millis,
     /// The offset at which each input starts.
     pub starts: Vec<i64>,
+    /// The offset of each input behind which all of the open names came in.
+    pub origin: Vec<i64>,
+    /// The names that were open have to be read again from their origin.
+    pub rebuilt: bool,
 }
 
 /// The rows of the join of one group.
@@ -85,6 +90,48 @@ impl JoinRows {
     /// The table of topics.
     pub fn topics(&self) -> &Topics {
         &self.topics
+    }
+
+    /// What partition `partition` starts with, from its rows and from what the group has committed of each input: where
+    /// to start reading each input, before which offset of each everything was emitted, and the opening.
+    pub fn reopen(
+        &self,
+        partition: u32,
+        inputs: &[(Topic, Option<&Position>)],
+    ) -> Result<(Vec<Start>, Vec<i64>, Opening), StateError> {
+        let rows = inputs.iter().map(|&(topic, _)| self.position(topic, partition));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let group: Vec<_> = inputs.iter().map(|(_, position)| position.map(Committed::read)).collect();
+        let Resumption { keep_rows, starts, live_from } = resolve(&rows, &group);
+        let offset = |start: &Start| match start {
+            Start::Earliest => 0,
+            Start::At(offset) => *offset,
+        };
+        let from: Vec<i64> = starts.iter().map(offset).collect();
+        let names = match keep_rows {
+            true => self.load(partition)?,
+            false => {
+                let from: Vec<_> =
+                    inputs.iter().zip(&from).map(|(&(topic, _), &offset)| (topic, offset)).collect();
+                self.reset(partition, &from)?;
+                Vec::new()
+            }
+        };
+        let again: i64 = live_from.iter().zip(&from).map(|(live, from)| (live - from).max(0)).sum();
+        let rebuilt = !keep_rows && again > 0;
+        if rebuilt {
+            tracing::info!(partition, records = again, "open names have no rows here and are read again");
+        } else if !names.is_empty() {
+            tracing::info!(partition, names = names.len(), "open names restored");
+        }
+        let clock = group.iter().flatten().map(|committed| committed.clock).max().unwrap_or(0);
+        let origin = group.iter().zip(&from).map(|(committed, &from)| {
+            let origin = committed.and_then(|committed| committed.origin);
+            origin.map_or(from, |origin| origin.min(from))
+        });
+        let origin = origin.collect();
+        let opening = Opening { names, clock, starts: from, origin, rebuilt };
+        Ok((starts, live_from, opening))
     }
 
     /// Up to which offset the rows of a partition contain an input.

@@ -1,0 +1,238 @@
+//! One partition of the join over crashes: whatever is cut when, and whatever is lost, each name is emitted once.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::{ManualClock, SharedClock};
+use crate::codec::{FolderRegistry, Format, Schemas, Splicer};
+use crate::flow::dead_letter::DeadLetters;
+use crate::flow::headers::REVISION;
+use crate::flow::join::rows::JoinRows;
+use crate::io::{Outgoing, Start, Topic, Topics};
+use crate::join::Policy;
+use crate::model::Status;
+use crate::state::{Store, StoreOptions};
+use crate::telemetry::Meters;
+
+const INPUTS: [PartKind; 3] = [PartKind::Zone, PartKind::Dns, PartKind::Rdap];
+/// Time between two records.
+const STEP: Millis = 1000;
+
+/// What happens while the partition is read.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// So many results are read.
+    Read(usize),
+    Cut,
+    /// The process dies; the rows of the last cut may not have been written, or all rows are lost.
+    Crash(Lost),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lost {
+    Nothing,
+    LastRows,
+    Store,
+}
+
+/// A partition, what is committed of it, and where its rows are.
+struct World {
+    /// Time and name of each result, by input.
+    logs: [Vec<(Millis, usize)>; 3],
+    group: [Option<Position>; 3],
+    emitted: Vec<(String, String)>,
+    dir: tempfile::TempDir,
+    flush: bool,
+}
+
+/// What is running between two crashes.
+struct Running {
+    join: Join,
+    next: [usize; 3],
+    live_from: [usize; 3],
+    live: bool,
+    /// What was emitted since the last cut.
+    outputs: Vec<Outgoing>,
+    /// Rows of the last cut, not written yet.
+    rows: Option<Batch>,
+}
+
+impl World {
+    /// `delays` says for each name how long after its zone its DNS result comes, and how long after that its RDAP
+    /// result, if ever.
+    fn new(delays: &[(Millis, Option<Millis>)], flush: bool) -> Self {
+        let mut logs = [vec![], vec![], vec![]];
+        for (name, (dns, rdap)) in delays.iter().enumerate() {
+            let zone = STEP * name as Millis;
+            logs[0].push((zone, name));
+            logs[1].push((zone + dns, name));
+            logs[2].extend(rdap.map(|rdap| (zone + dns + rdap, name)));
+        }
+        logs.iter_mut().for_each(|log| log.sort());
+        Self { logs, group: [None, None, None], emitted: vec![], dir: tempfile::tempdir().unwrap(), flush }
+    }
+
+    fn start(&self) -> Running {
+        let clock: SharedClock = Arc::new(ManualClock::at(1));
+        let topics = Topics::new(["zone", "dns", "rdap", "out", "dead"].map(str::to_owned), 1);
+        let options = StoreOptions {
+            block_cache: crate::units::Size(1 << 20),
+            write_buffer: crate::units::Size(1 << 20),
+        };
+        let store = Store::open(&self.dir.path().join("db"), options).unwrap();
+        let rows = JoinRows::new(store, "g", topics.clone());
+        let meters = Arc::new(Meters::new("f", [], clock.clone()));
+        let schemas = Schemas::new(Arc::new(FolderRegistry::open(self.dir.path().join("schemas")).unwrap()));
+        let splicer = futures_util::FutureExt::now_or_never(Splicer::new(Format::Json, "out", &schemas));
+        let inputs: Vec<_> = INPUTS.into_iter().zip((0..3).map(Topic)).collect();
+        let setup = JoinSetup {
+            name: "join".to_owned(),
+            policy: Policy {
+                address_collectors: vec![],
+                rdap: true,
+                tls: false,
+                patience: 60 * STEP,
+                grace: 2 * STEP,
+            },
+            inputs: inputs.clone(),
+            to: Topic(3),
+            splicer: splicer.unwrap().unwrap(),
+            rows: rows.clone(),
+            flush_interval: std::time::Duration::from_secs(if self.flush { 0 } else { 3600 }),
+            memory: 0,
+            dead_letters: DeadLetters::new(topics, Topic(4), meters.clone(), clock.clone()),
+            meters,
+            clock,
+        };
+        let of_join: Vec<_> =
+            inputs.iter().zip(&self.group).map(|((_, topic), group)| (*topic, group.as_ref())).collect();
+        let (starts, live_from, opening) = rows.reopen(0, &of_join).unwrap();
+        let next = std::array::from_fn(|input| match starts[input] {
+            Start::Earliest => 0,
+            Start::At(offset) => usize::try_from(offset).unwrap(),
+        });
+        let mut join = Join {
+            setup,
+            shared: Shared::new(),
+            partitions: BTreeMap::new(),
+            bytes: 0,
+            flushed: Instant::now(),
+            out: Vec::new(),
+        };
+        join.step(JoinItem::Open(0, Rc::new(Cell::new(Some(opening))))).unwrap();
+        let live_from = std::array::from_fn(|input| usize::try_from(live_from[input]).unwrap());
+        Running { join, next, live_from, live: false, outputs: vec![], rows: None }
+    }
+
+    /// Reads the next result, in the order of their times; whether there was one.
+    fn read(&self, running: &mut Running) -> bool {
+        let limit =
+            |input: usize| if running.live { self.logs[input].len() } else { running.live_from[input] };
+        let heads = (0..3).filter(|&input| running.next[input] < limit(input));
+        let Some(input) = heads.min_by_key(|&input| self.logs[input][running.next[input]]) else {
+            if !running.live {
+                running.live = true;
+                running.join.step(JoinItem::Live(0)).unwrap();
+                return true;
+            }
+            return false;
+        };
+        let offset = running.next[input];
+        let (time, name) = self.logs[input][offset];
+        let key = format!("n{name:03}.cz");
+        let mut record = RawRecord { key: Some(key.clone().into()), time, ..RawRecord::default() };
+        record.headers.push(RUN, format!("run-{name}"));
+        let (status, attempt, collector) = (Status::OK, time, None);
+        let dns = (INPUTS[input] == PartKind::Dns).then(|| (vec![], false));
+        let part = Part { status, attempt, collector, dns, body: r#"{"zone":null}"#.into() };
+        let fetched = Fetched { offset: offset as i64, record };
+        running.join.step(JoinItem::Part { partition: 0, input, fetched, part: Ok(part) }).unwrap();
+        running.next[input] = offset + 1;
+        if running.live {
+            running.join.step(JoinItem::Time(0, time)).unwrap();
+        }
+        true
+    }
+
+    fn cut(&mut self, running: &mut Running) {
+        if let Some(rows) = running.rows.take() {
+            rows.write().unwrap();
+        }
+        running.join.step(JoinItem::Cut).unwrap();
+        for out in running.join.out.drain(..) {
+            match out {
+                Out::Joined(record) => running.outputs.push(record),
+                Out::Cut(share) => {
+                    let JoinCut { positions, state } = share.take().unwrap();
+                    running.rows = state;
+                    for position in positions {
+                        let input = usize::from(position.topic.0);
+                        let before = self.group[input].as_ref().map_or(0, |before| before.offset);
+                        assert!(before <= position.offset, "the group goes back");
+                        self.group[input] = Some(position);
+                    }
+                }
+                Out::Finished { .. } => unreachable!("the join sends none"),
+            }
+        }
+        for output in running.outputs.drain(..) {
+            let key = String::from_utf8(output.record.key.unwrap().to_vec()).unwrap();
+            self.emitted.push((key, output.record.headers.text(REVISION).unwrap().to_owned()));
+        }
+    }
+
+    fn crash(&mut self, mut running: Running, lost: Lost) {
+        match (lost, running.rows.take()) {
+            (Lost::Nothing, Some(rows)) => rows.write().unwrap(),
+            (Lost::Store, _) => {
+                drop(running);
+                std::fs::remove_dir_all(self.dir.path().join("db")).unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let lost = prop_oneof![Just(Lost::Nothing), Just(Lost::LastRows), Just(Lost::Store)];
+    let event = prop_oneof![
+        5 => (1_usize..12).prop_map(Event::Read),
+        3 => Just(Event::Cut),
+        1 => lost.prop_map(Event::Crash),
+    ];
+    prop::collection::vec(event, 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_name_is_emitted_once_whatever_is_lost(
+        delays in prop::collection::vec(
+            (1_i64..20_000, prop::option::weighted(0.9, 1_i64..20_000)),
+            1..50,
+        ),
+        flush in any::<bool>(),
+        events in events(),
+    ) {
+        let mut world = World::new(&delays, flush);
+        let mut running = world.start();
+        for event in events {
+            match event {
+                Event::Read(count) => drop((0..count).take_while(|_| world.read(&mut running)).count()),
+                Event::Cut => world.cut(&mut running),
+                Event::Crash(lost) => {
+                    world.crash(running, lost);
+                    running = world.start();
+                }
+            }
+        }
+        while world.read(&mut running) {}
+        running.join.step(JoinItem::Time(0, Millis::MAX)).unwrap();
+        world.cut(&mut running);
+        let mut emitted = world.emitted;
+        emitted.sort();
+        let expected: Vec<_> = (0..delays.len()).map(|name| (format!("n{name:03}.cz"), "1".to_owned())).collect();
+        prop_assert_eq!(emitted, expected);
+    }
+}

@@ -1,0 +1,122 @@
+//! From where a partition has to be read again if its rows are lost: the positions of its inputs when its oldest open name
+//! came in. They are committed with every cut (`resume.rs` uses them), which also hands open names to another process.
+//!
+//! Names are kept in groups, one for each time between two cuts, each with the positions at its start.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// Where the open names of a partition came in.
+pub struct Origins {
+    /// The oldest first; the last one takes in what comes in now.
+    groups: VecDeque<Group>,
+}
+
+struct Group {
+    /// Offsets, one for each input, before which nothing of the group was read.
+    from: Vec<i64>,
+    names: Vec<Bytes>,
+}
+
+impl Origins {
+    /// The origin of `names`, which are open already and came in behind `from`. What comes in next is behind `next`.
+    pub fn new(from: Vec<i64>, names: Vec<Bytes>, next: Vec<i64>) -> Self {
+        let groups = [Group { from, names }, Group { from: next, names: Vec::new() }];
+        Self { groups: groups.into() }
+    }
+
+    /// Notes that a name came in.
+    pub fn add(&mut self, name: &Bytes) {
+        if let Some(group) = self.groups.back_mut() {
+            group.names.push(name.clone());
+        }
+    }
+
+    /// The offsets from which all open names can be read again. What comes in from now on is behind `next`.
+    pub fn cut(&mut self, next: &[i64], is_open: impl Fn(&Bytes) -> bool) -> Vec<i64> {
+        if self.groups.back().is_none_or(|group| !group.names.is_empty()) {
+            self.groups.push_back(Group { from: next.to_vec(), names: Vec::new() });
+        } else if let Some(group) = self.groups.back_mut() {
+            group.from = next.to_vec();
+        }
+        // Only the oldest group is looked at: the names of each are gone through a few times while it is that.
+        while self.groups.len() > 1
+            && let Some(oldest) = self.groups.front_mut()
+        {
+            oldest.names.retain(&is_open);
+            if !oldest.names.is_empty() {
+                break;
+            }
+            self.groups.pop_front();
+        }
+        self.groups.front().map_or_else(|| next.to_vec(), |oldest| oldest.from.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What happens in a partition with one input.
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        /// A record of this name, which opens if it is not open.
+        Record(u8),
+        /// This name ends.
+        End(u8),
+        Cut,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![(0_u8..6).prop_map(Event::Record), (0_u8..6).prop_map(Event::End), Just(Event::Cut)]
+    }
+
+    proptest! {
+        /// Every open name can be read again as a whole, and without open names nothing is read again.
+        #[test]
+        fn all_of_every_open_name_is_behind_its_origin(events in prop::collection::vec(event(), 0..80)) {
+            let (mut origins, mut offset) = (Origins::new(vec![0], vec![], vec![0]), 0);
+            // Offset of the first record of each open name.
+            let mut open: BTreeMap<u8, i64> = BTreeMap::new();
+            for event in events {
+                match event {
+                    Event::Record(name) => {
+                        open.entry(name).or_insert_with(|| {
+                            origins.add(&Bytes::from(vec![name]));
+                            offset
+                        });
+                        offset += 1;
+                    }
+                    Event::End(name) => drop(open.remove(&name)),
+                    Event::Cut => {
+                        let names: BTreeSet<u8> = open.keys().copied().collect();
+                        let from = origins.cut(&[offset], |name| names.contains(&name[0]))[0];
+                        match open.values().min() {
+                            Some(first) => prop_assert!(from <= *first),
+                            None => prop_assert_eq!(from, offset),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_stays_open_holds_the_origin_until_it_ends() {
+        let mut origins = Origins::new(vec![0, 0], vec![], vec![0, 0]);
+        let (slow, quick) = (Bytes::from("slow"), Bytes::from("quick"));
+        origins.add(&slow);
+        assert_eq!(origins.cut(&[5, 2], |_| true), [0, 0]);
+        origins.add(&quick);
+        assert_eq!(origins.cut(&[9, 4], |name| *name == slow), [0, 0]);
+        assert_eq!(origins.cut(&[9, 4], |_| false), [9, 4]);
+        let mut restored = Origins::new(vec![3, 1], vec![slow], vec![9, 4]);
+        assert_eq!(restored.cut(&[10, 5], |_| true), [3, 1]);
+        assert_eq!(restored.cut(&[10, 6], |_| false), [10, 6]);
+    }
+}
