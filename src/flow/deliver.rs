@@ -106,7 +106,7 @@ struct Progressing {
     /// Partitions that go away with the next cut, and who waits for it.
     releasing: Vec<(Vec<u32>, SyncSender<()>)>,
     /// Who waits for the cut that is on its way.
-    released: Vec<(Vec<u32>, SyncSender<()>)>,
+    released: Vec<SyncSender<()>>,
     giving_up: Vec<SyncSender<()>>,
     given_up: Vec<SyncSender<()>>,
     cutting: bool,
@@ -271,7 +271,11 @@ impl Deliver {
         state.moved = false;
         state.bytes = 0;
         state.last_cut = Instant::now();
-        state.released.append(&mut state.releasing);
+        for (partitions, done) in state.releasing.drain(..) {
+            // Calls that end from now on are the next owner's: this was the last cut that tells how far the partition is.
+            self.shared.requests.borrow_mut().retain(|(_, partition), _| !partitions.contains(partition));
+            state.released.push(done);
+        }
         state.given_up.append(&mut state.giving_up);
         if empty {
             self.committed(state);
@@ -298,12 +302,8 @@ impl Deliver {
     /// The last cut is committed: who waited for it is told.
     fn committed(&mut self, state: &mut Progressing) {
         self.meters.cuts.fetch_add(1, Ordering::Relaxed);
-        for (partitions, done) in state.released.drain(..) {
-            self.shared.requests.borrow_mut().retain(|(_, partition), _| !partitions.contains(partition));
+        for done in state.released.drain(..).chain(state.given_up.drain(..)) {
             // Nobody may wait any more.
-            let _ = done.try_send(());
-        }
-        for done in state.given_up.drain(..) {
             let _ = done.try_send(());
         }
     }

@@ -10,6 +10,10 @@ use timely::dataflow::operators::Input;
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::engine::Credit;
+use crate::flow::dead_letter::Place;
+use crate::flow::node::Job;
+use crate::flow::shared::Progress;
 use crate::io::{Committer, RawRecord, Topic};
 
 /// What a commit covered: the number of each output, and the offset of the join's position.
@@ -144,6 +148,48 @@ fn outputs_behind_a_share_wait_for_their_own() {
     let all = [(vec![0], Some(1)), (vec![1], Some(2)), (vec![2], Some(3)), (vec![3], None)];
     assert_eq!(expected(&steps), all);
     assert_eq!(committed(steps), all);
+}
+
+/// Its outputs must not go out without the position that says so, or the next owner would make them again.
+#[test]
+fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {
+    let commits = Arc::new(Mutex::new(Vec::new()));
+    let seen = commits.clone();
+    timely::execute_directly(move |worker| {
+        let (allow, allowed) = sync_channel(1);
+        let slow = Slow { sent: Vec::new(), commits, allowed };
+        let shared = Shared::new();
+        shared.join_ended.set(true);
+        let place = Place { topic: Topic(1), partition: 0, offset: 0 };
+        let mut progress = Progress::resume(1, [(0, "n".to_owned())], None, Arc::default());
+        (0..2).for_each(|offset| assert_eq!(progress.begin(offset), 1));
+        shared.requests.borrow_mut().insert((place.topic, place.partition), progress);
+        let (mut input, door) = worker.dataflow::<Epoch, _, _>(|scope| {
+            let (input, stream) = scope.new_input::<Vec<Out>>();
+            let door = operator(stream, slow, shared.clone());
+            (input, door)
+        });
+        let credit = Credit::new(2, usize::MAX);
+        let finished = |offset: i64| {
+            let job = Job { place: Place { offset, ..place }, record: RawRecord::default() };
+            let request = Request { job, generation: 1, work: 1, permit: credit.take(0) };
+            let record = RawRecord { time: offset, value: Some("r".into()), ..RawRecord::default() };
+            let outputs = Ok(vec![Outgoing { topic: Topic(0), partition: 0, record }]);
+            Out::Finished { node: 0, request, outputs }
+        };
+        let (done, released) = sync_channel(1);
+        door.post(DeliverMessage::Release(vec![0], done));
+        input.send(finished(0));
+        input.flush();
+        worker.step();
+        // The cut of the release is on its way.
+        input.send(finished(1));
+        input.flush();
+        worker.step();
+        assert!(released.try_recv().is_err(), "not yet committed");
+        drop(allow);
+    });
+    assert_eq!(Arc::into_inner(seen).unwrap().into_inner().unwrap(), [(vec![0], Some(1))]);
 }
 
 proptest! {

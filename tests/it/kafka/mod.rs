@@ -49,18 +49,31 @@ fn names_of_a_foreign_client_become_records_that_foreign_clients_read() {
 
 #[test]
 fn a_stopped_job_goes_on_where_it_was() {
-    goes_on("TERM", Some(0));
+    goes_on("TERM", Some(0), Keep::State);
 }
 
 #[test]
 fn a_killed_job_goes_on_where_it_was() {
-    goes_on("KILL", None);
+    goes_on("KILL", None, Keep::State);
+}
+
+#[test]
+fn a_killed_job_whose_state_is_lost_reads_its_open_names_again() {
+    goes_on("KILL", None, Keep::Nothing);
+}
+
+/// What is left of a job's own files.
+#[derive(PartialEq)]
+enum Keep {
+    State,
+    Nothing,
 }
 
 /// Stops the job in the middle and starts it again: every name has its record, once for those who read what is committed.
-fn goes_on(how: &str, code: Option<i32>) {
+fn goes_on(how: &str, code: Option<i32>, keep: Keep) {
     let (scale, partitions) = (300, 4);
-    let flow = Flow::new(how, partitions);
+    let prefix = if keep == Keep::State { how.to_owned() } else { format!("{how}-lost") };
+    let flow = Flow::new(&prefix, partitions);
     let names = lab_names(scale);
     // A killed member is missed only after its session, so this test has a short one.
     let session = ["--set", "kafka.properties.session.timeout.ms=6000"];
@@ -71,9 +84,45 @@ fn goes_on(how: &str, code: Option<i32>) {
         (report["join"]["complete"].as_u64()? >= 50).then_some(())
     });
     assert_eq!(running.stop(how).code(), code);
+    if keep == Keep::Nothing {
+        std::fs::remove_dir_all(flow.dir.path().join("state")).unwrap();
+    }
     let (again, _) = flow.start(scale, partitions, &session);
     flow.joined(&names);
     assert!(again.stop("TERM").success());
+    let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
+    keys.sort();
+    assert_eq!(keys, names);
+}
+
+/// From one process to three and back, one of them killed: partitions and their open names go from hand to hand.
+#[test]
+fn processes_that_come_and_go_lose_nothing_and_repeat_nothing() {
+    let (scale, partitions) = (600, 6);
+    let flow = Flow::new("scale", partitions);
+    let names = lab_names(scale);
+    let start = |number: usize| {
+        let state = format!("state.dir={}", flow.dir.path().join(format!("state-{number}")).display());
+        let session = "kafka.properties.session.timeout.ms=6000";
+        flow.start(scale, partitions, &["--set", session, "--set", &state])
+    };
+    let complete = |addresses: &[&String]| {
+        let count =
+            |address: &&String| status(address).and_then(|report| report["join"]["complete"].as_u64());
+        addresses.iter().filter_map(count).sum::<u64>()
+    };
+    let (first, address) = start(1);
+    flow.produce_names(&names);
+    wait_for("some records", || (complete(&[&address]) >= 50).then_some(()));
+    let (second, of_second) = start(2);
+    let (third, of_third) = start(3);
+    wait_for("records of all three", || {
+        [&of_second, &of_third].iter().all(|address| complete(&[address]) > 0).then_some(())
+    });
+    assert_eq!(second.stop("KILL").code(), None);
+    assert!(first.stop("TERM").success());
+    flow.joined(&names);
+    assert!(third.stop("TERM").success());
     let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
     keys.sort();
     assert_eq!(keys, names);
