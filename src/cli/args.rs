@@ -68,6 +68,12 @@ pub enum Command {
     /// Create the topics of a dataflow on Kafka
     #[command(subcommand)]
     Topics(Topics),
+    /// List, show or write again what could not be read
+    ///
+    /// A record that cannot be read goes to the topic of dead letters with its bytes as they came. Once the reason is
+    /// gone, `replay` writes it again where it came from; the letter stays.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -224,6 +230,84 @@ pub struct TopicsSpec {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// `dead-letters`.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    /// List the letters, oldest first in each partition, and count them by their code
+    List {
+        /// Which letters
+        #[command(flatten)]
+        which: Which,
+        /// List at most so many; all are counted
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+        /// How the list is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show one letter with its bytes
+    Show {
+        /// Its place, as the list names it
+        #[arg(value_name = "PARTITION:OFFSET")]
+        place: LetterPlace,
+        /// Dataflow file, or the name of a shipped one
+        #[arg(default_value = "domainradar")]
+        spec: String,
+        /// How the letter is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Write records again where they came from
+    Replay {
+        /// Which letters
+        #[command(flatten)]
+        which: Which,
+        /// All letters, if nothing else picks some
+        #[arg(long)]
+        all: bool,
+        /// How the result is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+/// Which dead letters are meant: those that fit everything that is given.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Dataflow file, or the name of a shipped one
+    #[arg(default_value = "domainradar")]
+    pub spec: String,
+    /// Letters with this code, such as schema-unknown
+    #[arg(long)]
+    pub code: Option<String>,
+    /// Letters about records of this topic
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// The letter at this place; may be given several times
+    #[arg(long = "letter", value_name = "PARTITION:OFFSET")]
+    pub places: Vec<LetterPlace>,
+}
+
+/// The place of a letter in the topic of dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LetterPlace {
+    /// The partition.
+    pub partition: u32,
+    /// The offset.
+    pub offset: i64,
+}
+
+impl std::str::FromStr for LetterPlace {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = text.split_once(':').and_then(|(partition, offset)| {
+            Some(Self { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
+        });
+        parsed.ok_or("a place is PARTITION:OFFSET, as `dead-letters list` prints it")
+    }
 }
 
 /// The form of what is printed.

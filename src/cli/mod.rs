@@ -8,6 +8,7 @@ mod describe;
 mod exit;
 mod inspect;
 mod lab;
+mod letters;
 mod progress;
 mod schema;
 mod service;
@@ -76,6 +77,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::List(list) => describe::list(&layers, &list),
         Command::Schema(command) => schema::run(&layers, command).await,
         Command::Topics(command) => topics::run(&layers, command).await,
+        Command::DeadLetters(command) => letters::run(&layers, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "domainflow", &mut std::io::stdout());
             Ok(Exit::Done)

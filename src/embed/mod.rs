@@ -16,16 +16,18 @@
 //! ```
 //!
 //! Next: `process.rs` (what a process is made of), `service.rs` (the long-lived job), `batch/` (list in, file out),
-//! `ask.rs` (one collector, one name).
+//! `ask.rs` (one collector, one name), `letters.rs` (dead letters).
 
 mod ask;
 mod batch;
 mod lab;
+mod letters;
 mod process;
 mod service;
 
 pub use ask::{Ask, AskTarget};
 pub use batch::{Batch, BatchError, EMBED_CODES, Input, Output, Progress, Summary};
 pub use lab::with_lab;
+pub use letters::Letters;
 pub use process::{Process, ProcessError, collectors, topic_settings};
 pub use service::Service;

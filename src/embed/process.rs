@@ -189,13 +189,13 @@ fn ground(plan: &Plan) -> (SharedClock, Arc<Meters>) {
     (clock, meters)
 }
 
-fn store(settings: &Settings) -> Result<Store, Failure> {
+pub(super) fn store(settings: &Settings) -> Result<Store, Failure> {
     let options =
         StoreOptions { block_cache: settings.state.block_cache, write_buffer: settings.state.write_buffer };
     Ok(Store::open(&settings.state.dir.join("db"), options)?)
 }
 
-fn group(settings: &Settings, plan: &Plan) -> String {
+pub(super) fn group(settings: &Settings, plan: &Plan) -> String {
     match settings.kafka.group_id.as_str() {
         "" => format!("domainflow-{}", plan.name),
         group => group.to_owned(),

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::headers::{
-    DEAD_CODE, DEAD_MESSAGE, DEAD_OFFSET, DEAD_PARTITION, DEAD_STAGE, DEAD_TIME, DEAD_TOPIC,
+    DEAD, DEAD_CODE, DEAD_MESSAGE, DEAD_OFFSET, DEAD_PARTITION, DEAD_STAGE, DEAD_TIME, DEAD_TOPIC,
 };
-use crate::clock::SharedClock;
+use crate::clock::{Millis, SharedClock};
 use crate::codec::DecodeError;
 use crate::error::Coded as _;
 use crate::io::{Outgoing, RawRecord, Rejected, Topic, Topics};
@@ -39,6 +39,65 @@ pub const KEY_CODES: [(SubjectError, &str); 3] = [
     (SubjectError::NotText, "key-not-text"),
     (SubjectError::NotAnAddress, "key-not-an-address"),
 ];
+
+/// A dead letter as it is read back.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Its own place in the topic of dead letters.
+    pub place: Place,
+    /// When it was written.
+    pub written: Millis,
+    /// The topic of the record that it is about; empty if the letter does not tell.
+    pub topic: String,
+    /// That record's partition.
+    pub partition: u32,
+    /// That record's offset; -1 if it was to be written and refused.
+    pub offset: i64,
+    /// That record's time.
+    pub time: Millis,
+    /// The node that could not read it.
+    pub stage: String,
+    /// A stable code.
+    pub code: String,
+    /// A message for people.
+    pub message: String,
+    /// The record: key, value and headers as they came.
+    pub record: RawRecord,
+}
+
+impl Letter {
+    /// Reads a record of the topic of dead letters.
+    pub fn read(place: Place, mut record: RawRecord) -> Self {
+        let text = |name: &str| record.headers.text(name).unwrap_or_default().to_owned();
+        let (topic, stage, code, message) =
+            (text(DEAD_TOPIC), text(DEAD_STAGE), text(DEAD_CODE), text(DEAD_MESSAGE));
+        let number = |name: &str| text(name).parse().ok();
+        let partition = number(DEAD_PARTITION).and_then(|number: i64| u32::try_from(number).ok());
+        let (offset, time) = (number(DEAD_OFFSET).unwrap_or(-1), number(DEAD_TIME).unwrap_or(record.time));
+        record.headers.0.retain(|(name, _)| !name.starts_with(DEAD));
+        let written = std::mem::replace(&mut record.time, time);
+        Self {
+            place,
+            written,
+            topic,
+            partition: partition.unwrap_or(0),
+            offset,
+            time,
+            stage,
+            code,
+            message,
+            record,
+        }
+    }
+
+    /// The record, to be written where it came from. `None` if it has no place among `topics`, or if it is not kept as
+    /// it was: what was too large has lost its value.
+    pub fn again(&self, topics: &Topics) -> Option<Outgoing> {
+        let topic = topics.find(&self.topic).filter(|_| self.offset >= 0)?;
+        let partition = Some(self.partition).filter(|partition| *partition < topics.partitions())?;
+        Some(Outgoing { topic, partition, record: self.record.clone() })
+    }
+}
 
 impl DeadLetters {
     /// Dead letters to `topic`.
@@ -90,5 +149,41 @@ impl DeadLetters {
         }
         record.time = self.clock.now();
         Outgoing { topic: self.topic, partition: place.partition % self.topics.partitions(), record }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::io::IoError;
+
+    #[test]
+    fn a_letter_gives_its_record_back_as_it_was() {
+        let clock: SharedClock = Arc::new(ManualClock::at(99));
+        let topics = Topics::new(["in", "dead"].map(str::to_owned), 4);
+        let meters = Arc::new(Meters::new("f", [], clock.clone()));
+        let letters = DeadLetters::new(topics.clone(), Topic(1), meters, clock);
+        let mut record =
+            RawRecord { key: Some("k".into()), value: Some("v".into()), time: 7, ..RawRecord::default() };
+        record.headers.push("theirs", "kept");
+        let place = Place { topic: Topic(0), partition: 3, offset: 12 };
+        let own = Place { topic: Topic(1), partition: 3, offset: 0 };
+
+        let written = letters.value("zone", place, record.clone(), &DecodeError::Missing);
+        let letter = Letter::read(own, written.record);
+        let told = (letter.topic.as_str(), letter.partition, letter.offset, letter.time, letter.written);
+        assert_eq!(told, ("in", 3, 12, 7, 99));
+        assert_eq!((letter.stage.as_str(), letter.code.as_str()), ("zone", "value-missing"));
+        let again = Outgoing { topic: Topic(0), partition: 3, record: record.clone() };
+        assert_eq!(letter.again(&topics), Some(again));
+
+        // What was refused has lost its value, and what is of another flow has no place in this one.
+        let error = IoError::TooLarge { topic: "in".to_owned(), bytes: 9 };
+        let refused = Outgoing { topic: Topic(0), partition: 3, record: record.clone() };
+        let letter = Letter::read(own, letters.rejected(Rejected { record: refused, error }).record);
+        assert_eq!((letter.record.value.clone(), letter.again(&topics)), (None, None));
+        let foreign = Letter::read(own, record);
+        assert_eq!((foreign.topic.as_str(), foreign.again(&topics)), ("", None));
     }
 }

@@ -9,6 +9,9 @@ pub const REVISION: &str = "domainflow-revision";
 /// `true`, or what is missing from a joined record.
 pub const COMPLETE: &str = "domainflow-complete";
 
+/// How the headers of dead letters begin.
+pub const DEAD: &str = "domainflow-dead-";
+
 /// Where a dead letter comes from, and why it is one.
 pub const DEAD_TOPIC: &str = "domainflow-dead-topic";
 /// See [`DEAD_TOPIC`].

@@ -18,7 +18,7 @@ mod settings;
 mod shared;
 mod worker;
 
-pub use dead_letter::KEY_CODES;
+pub use dead_letter::{DeadLetters, KEY_CODES, Letter, Place};
 pub use follow_up::{LeadsTo, Next};
 pub use parts::Collectors;
 pub use run::{Flow, FlowParts, topics};

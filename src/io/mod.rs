@@ -17,5 +17,6 @@ pub use outbox::{Outbox, OutboxEvents};
 pub use partitioner::partition_of;
 pub use record::{Fetched, Headers, Outgoing, RawRecord, Topic, Topics};
 pub use transport::{
-    Committer, Cut, Instead, Owner, Polled, Position, Reader, Rejected, Start, Subscription, Transport, Wake,
+    Committer, Cut, Instead, Owner, Polled, Position, Reader, Rejected, Start, Subscription, Transport,
+    Visit, Wake,
 };

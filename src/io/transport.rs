@@ -4,6 +4,7 @@
 //! them, so that everything about one name meets in one place. The transport says which numbers are assigned and takes
 //! them back; the owner says where to start.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -107,10 +108,16 @@ pub trait Committer: Send {
     fn commit(&mut self, cut: Cut) -> Result<(), IoError>;
 }
 
+/// Sees a record and its partition; says whether there is more to see.
+pub type Visit<'a> = &'a mut dyn FnMut(u32, Fetched) -> ControlFlow<()>;
+
 /// Topics to read from and write to.
 pub trait Transport: Send + Sync {
     /// Starts reading `inputs` as a member of a group; the first decides the ownership of the others.
     fn subscribe(&self, inputs: &[Topic], owner: Arc<dyn Owner>) -> Result<Box<dyn Subscription>, IoError>;
+
+    /// Shows what `topic` holds now, the records of each partition in their order, to nobody's account. Blocks.
+    fn scan(&self, topic: Topic, visit: Visit<'_>) -> Result<(), IoError>;
 
     /// A writer for the outbox of worker `slot`. What the transport will never take is replaced by `instead`.
     fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError>;

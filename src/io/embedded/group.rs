@@ -5,8 +5,11 @@ use std::sync::Arc;
 use super::Log;
 use super::reader::PartitionReader;
 use crate::io::{
-    Committer, Cut, Instead, IoError, Outgoing, Owner, Reader, Start, Subscription, Topic, Transport,
+    Committer, Cut, Instead, IoError, Outgoing, Owner, Reader, Start, Subscription, Topic, Transport, Visit,
 };
+
+/// Bytes of records that a scan holds at once.
+const SCAN: usize = 1 << 20;
 
 /// The embedded transport, for one group.
 pub struct Embedded {
@@ -46,6 +49,23 @@ impl Transport for Embedded {
             owner.open(partition, readers.collect());
         }
         Ok(Box::new(Subscribed { owner, partitions }))
+    }
+
+    fn scan(&self, topic: Topic, visit: Visit<'_>) -> Result<(), IoError> {
+        for partition in 0..self.log.topics().partitions() {
+            let mut next = 0;
+            loop {
+                let records = self.log.read(topic, partition, next, SCAN)?;
+                let Some(last) = records.last() else { break };
+                next = last.offset + 1;
+                for fetched in records {
+                    if visit(partition, fetched).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn committer(&self, _slot: usize, _instead: Instead) -> Result<Box<dyn Committer>, IoError> {

@@ -7,6 +7,7 @@ mod commit;
 mod consume;
 mod context;
 mod reader;
+mod scan;
 mod topics;
 mod transaction;
 
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use self::commit::GroupCommitter;
 use self::consume::{Consumer, Subscribed};
 use self::context::GroupContext;
-use super::{Committer, Instead, IoError, Owner, Subscription, Topic, Topics, Transport};
+use super::{Committer, Instead, IoError, Owner, Subscription, Topic, Topics, Transport, Visit};
 
 pub use topics::{TopicSettings, create_topics};
 
@@ -120,6 +121,10 @@ impl Transport for Kafka {
         let subscribed =
             Subscribed::start(self.consumer.clone(), self.topics.clone(), inputs.to_vec(), owner)?;
         Ok(Box::new(subscribed))
+    }
+
+    fn scan(&self, topic: Topic, visit: Visit<'_>) -> Result<(), IoError> {
+        scan::scan(&self.config, &self.topics, topic, visit)
     }
 
     fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {

@@ -65,7 +65,7 @@ fn next(
 }
 
 /// Copies a message out of the client's fetch buffer, which it would pin as a whole, into one piece of memory.
-fn copy(message: &BorrowedMessage<'_>) -> Fetched {
+pub(super) fn copy(message: &BorrowedMessage<'_>) -> Fetched {
     let (key, value) = (message.key(), message.payload());
     let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
     let mut copy = BytesMut::with_capacity(length(key) + length(value));

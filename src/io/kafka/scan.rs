@@ -1,0 +1,68 @@
+//! Reads what a topic holds now, without being a member of a group. For commands, not for the flow.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::KafkaConfig;
+use super::context::LogContext;
+use super::reader::copy;
+use crate::io::{IoError, Topic, Topics, Visit};
+
+/// How long the broker may be silent before the end of every partition.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long one look for a record takes at most.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Shows the committed records of a topic; of transactions that are open, nothing.
+pub(super) fn scan(
+    config: &KafkaConfig,
+    topics: &Topics,
+    topic: Topic,
+    visit: Visit<'_>,
+) -> Result<(), IoError> {
+    // The client wants the name of a group for any consumer; nothing is ever committed under it.
+    let consumer: BaseConsumer<LogContext> =
+        config.consumer("domainflow-scan").create_with_context(LogContext).map_err(IoError::Settings)?;
+    let name = topics.name(topic);
+    let mut list = TopicPartitionList::new();
+    for partition in 0..topics.partitions() {
+        list.add_partition_offset(name, partition as i32, Offset::Beginning).map_err(IoError::Read)?;
+    }
+    consumer.assign(&list).map_err(IoError::Read)?;
+    let (mut open, mut heard) = (topics.partitions(), Instant::now());
+    while open > 0 {
+        match consumer.poll(LOOK) {
+            Some(Ok(message)) => {
+                if let ControlFlow::Break(()) = visit(message.partition() as u32, copy(&message)) {
+                    return Ok(());
+                }
+            }
+            // Each partition tells its end once, unless records come in behind it.
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                consumer.incremental_unassign(&one(name, partition)).map_err(IoError::Read)?;
+                open -= 1;
+            }
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(IoError::Read(error)),
+            Some(Err(error)) => tracing::warn!(%error, "reading a topic"),
+            None if heard.elapsed() > SILENCE => {
+                let silence = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
+                return Err(IoError::Read(silence));
+            }
+            None => continue,
+        }
+        heard = Instant::now();
+    }
+    Ok(())
+}
+
+fn one(name: &str, partition: i32) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition(name, partition);
+    list
+}
