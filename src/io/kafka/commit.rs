@@ -51,8 +51,13 @@ impl Committer for GroupCommitter {
     fn commit(&mut self, cut: Cut) -> Result<(), IoError> {
         let offsets = self.offsets(&cut.positions)?;
         let Self { transactions, consumer, topics } = self;
+        let partitions =
+            || cut.positions.iter().map(|position| consumer.context().times_given_up(position.partition));
+        let before: Vec<u64> = partitions().collect();
         transactions.commit(&offsets, || {
-            consumer.group_metadata().filter(|_| owns(consumer, topics, &cut.positions))
+            // Partitions that were away meanwhile may be further than these positions.
+            let same = partitions().eq(before.iter().copied());
+            consumer.group_metadata().filter(|_| same && owns(consumer, topics, &cut.positions))
         })?;
         match cut.state {
             Some(state) => Ok(state.write()?),

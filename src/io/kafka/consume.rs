@@ -162,6 +162,7 @@ impl Member {
     fn revoke(&mut self, numbers: &[i32]) -> Result<(), IoError> {
         let partitions: Vec<u32> = numbers.iter().map(|&number| number as u32).collect();
         self.owner.revoke(&partitions);
+        numbers.iter().for_each(|&number| self.consumer.context().give_up(number));
         let list = siblings(&self.topics, &self.inputs, numbers);
         self.consumer.incremental_unassign(&list).map_err(IoError::Read)?;
         self.held.retain(|held| !numbers.contains(held));

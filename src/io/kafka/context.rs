@@ -2,7 +2,7 @@
 //! log lines go to our log.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
@@ -28,6 +28,8 @@ pub(super) struct GroupContext {
     rebalances: Mutex<VecDeque<Rebalance>>,
     /// Nobody polls any more but the client itself as it closes, and it waits until all partitions are given back.
     closing: AtomicBool,
+    /// How often each partition was given up.
+    given_up: Vec<AtomicU64>,
     ends: HashMap<String, Vec<Arc<AtomicI64>>>,
 }
 
@@ -35,11 +37,23 @@ impl GroupContext {
     pub(super) fn new(topics: Topics) -> Self {
         let ends_of = |_| (0..topics.partitions()).map(|_| Arc::new(AtomicI64::new(-1))).collect();
         let ends = topics.iter().map(|topic| (topics.name(topic).to_owned(), ends_of(topic))).collect();
-        Self { rebalances: Mutex::default(), closing: AtomicBool::new(false), ends }
+        let given_up = (0..topics.partitions()).map(|_| AtomicU64::new(0)).collect();
+        Self { rebalances: Mutex::default(), closing: AtomicBool::new(false), given_up, ends }
     }
 
     pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Notes that a partition number is nobody's work here any more.
+    pub(super) fn give_up(&self, partition: i32) {
+        if let Some(times) = usize::try_from(partition).ok().and_then(|index| self.given_up.get(index)) {
+            times.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    pub(super) fn times_given_up(&self, partition: u32) -> u64 {
+        self.given_up.get(partition as usize).map_or(0, |times| times.load(Ordering::Acquire))
     }
 
     pub(super) fn close(&self) {

@@ -229,9 +229,9 @@ impl From<KafkaError> for Trouble {
         };
         match error.rdkafka_error_code() {
             Some(
-                RDKafkaErrorCode::IllegalGeneration
-                | RDKafkaErrorCode::UnknownMemberId
-                | RDKafkaErrorCode::FencedInstanceId
+                // A generation that has passed is not among them: the group may only be dividing the partitions anew.
+                // Whether these are still our own is looked at before the next attempt.
+                RDKafkaErrorCode::FencedInstanceId
                 | RDKafkaErrorCode::ProducerFenced
                 | RDKafkaErrorCode::Fenced
                 | RDKafkaErrorCode::InvalidProducerEpoch
