@@ -11,6 +11,8 @@ use std::fmt;
 pub enum Exit {
     /// Everything asked for was done.
     Done = 0,
+    /// An audit found something that is missing or twice.
+    Found = 1,
     /// The command line or the dataflow file is wrong.
     Usage = 2,
     /// The configuration is wrong.

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 pub const AFTER_HELP: &str = "\
 Exit codes:
   0    done
+  1    an audit found something that is missing or twice
   2    the command line or the dataflow file is wrong
   3    the configuration is wrong
   4    a dependency (broker, registry, database file) cannot be reached or does not fit
@@ -68,6 +69,11 @@ pub enum Command {
     /// Create the topics of a dataflow on Kafka
     #[command(subcommand)]
     Topics(Topics),
+    /// Prove from the topics that every request has its outcome and every name its joined record, once
+    ///
+    /// Ends with 1 if something is missing or twice, and names it. While the job works, what is still open counts as
+    /// missing.
+    Audit(SchemaSpec),
     /// List, show or write again what could not be read
     ///
     /// A record that cannot be read goes to the topic of dead letters with its bytes as they came. Once the reason is
@@ -203,7 +209,7 @@ pub enum Schema {
     Register(SchemaSpec),
 }
 
-/// A dataflow whose schemas are meant.
+/// A dataflow that is meant.
 #[derive(Debug, Args)]
 pub struct SchemaSpec {
     /// Dataflow file, or the name of a shipped one

@@ -3,9 +3,10 @@
 use crate::error::{Code, Exit};
 
 /// The exit codes with their meaning.
-pub fn exit_codes() -> [(Exit, &'static str); 8] {
+pub fn exit_codes() -> [(Exit, &'static str); 9] {
     [
         (Exit::Done, "done"),
+        (Exit::Found, "an audit found something that is missing or twice"),
         (Exit::Usage, "the command line or the dataflow file is wrong"),
         (Exit::Config, "the configuration is wrong"),
         (

@@ -3,6 +3,7 @@
 
 mod args;
 mod ask;
+mod audit;
 mod batch;
 mod describe;
 mod exit;
@@ -77,6 +78,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::List(list) => describe::list(&layers, &list),
         Command::Schema(command) => schema::run(&layers, command).await,
         Command::Topics(command) => topics::run(&layers, command).await,
+        Command::Audit(args) => audit::run(&layers, args).await,
         Command::DeadLetters(command) => letters::run(&layers, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "domainflow", &mut std::io::stdout());

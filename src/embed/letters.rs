@@ -3,13 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::process::{group, store};
+use super::process::connect;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Settings;
 use crate::error::Failure;
-use crate::flow::{DeadLetters, Letter, Place, topics};
-use crate::io::embedded::{Embedded, Log};
-use crate::io::kafka::Kafka;
+use crate::flow::{DeadLetters, Letter, Place};
 use crate::io::{Cut, IoError, Outgoing, Topic, Topics, Transport};
 use crate::spec::Plan;
 use crate::telemetry::Meters;
@@ -29,15 +27,13 @@ pub struct Letters {
 impl Letters {
     /// The letters of `plan` on the configured transport. On embedded topics the job must not run: the state is its own.
     pub fn open(settings: &Settings, plan: &Plan) -> Result<Self, Failure> {
-        let topics = topics(plan, settings.topics.partitions);
-        let group = group(settings, plan);
-        let transport: Arc<dyn Transport> = if settings.kafka.bootstrap_servers.is_empty() {
-            Arc::new(Embedded::new(Log::open(store(settings)?, topics.clone())?, group))
-        } else {
-            // Two that replay at once fence one another off, so that no letter is written twice by both.
-            let writer = format!("{group}-letters");
-            Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer)?)
-        };
+        // Two that replay at once fence one another off, so that no letter is written twice by both.
+        let (transport, topics) = connect(settings, plan, "letters")?;
+        Ok(Self::on(transport, topics, plan)?)
+    }
+
+    /// The letters of `plan` on topics that are open already.
+    pub(super) fn on(transport: Arc<dyn Transport>, topics: Topics, plan: &Plan) -> Result<Self, IoError> {
         let topic = topics.find(&plan.dead_letters).ok_or(IoError::Stopped)?;
         let clock: SharedClock = Arc::new(SystemClock);
         let meters = Arc::new(Meters::new(&plan.name, [], clock.clone()));

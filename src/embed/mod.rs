@@ -16,9 +16,11 @@
 //! ```
 //!
 //! Next: `process.rs` (what a process is made of), `service.rs` (the long-lived job), `batch/` (list in, file out),
-//! `ask.rs` (one collector, one name), `letters.rs` (dead letters).
+//! `ask.rs` (one collector, one name), `letters.rs` (dead letters),
+//! `audit.rs` (is everything there, once).
 
 mod ask;
+mod audit;
 mod batch;
 mod lab;
 mod letters;
@@ -26,6 +28,7 @@ mod process;
 mod service;
 
 pub use ask::{Ask, AskTarget};
+pub use audit::{Audit, AuditReport};
 pub use batch::{Batch, BatchError, EMBED_CODES, Input, Output, Progress, Summary};
 pub use lab::with_lab;
 pub use letters::Letters;

@@ -182,6 +182,22 @@ impl Process {
     }
 }
 
+/// The topics of `plan` for a command that looks at them beside the job; what it writes is written as `writer`.
+pub(super) fn connect(
+    settings: &Settings,
+    plan: &Plan,
+    writer: &str,
+) -> Result<(Arc<dyn Transport>, Topics), Failure> {
+    let (topics, group) = (topics(plan, settings.topics.partitions), group(settings, plan));
+    let transport: Arc<dyn Transport> = if settings.kafka.bootstrap_servers.is_empty() {
+        Arc::new(Embedded::new(Log::open(store(settings)?, topics.clone())?, group))
+    } else {
+        let writer = format!("{group}-{writer}");
+        Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer)?)
+    };
+    Ok((transport, topics))
+}
+
 fn ground(plan: &Plan) -> (SharedClock, Arc<Meters>) {
     let clock: SharedClock = Arc::new(SystemClock);
     let nodes = plan.collects.iter().map(|node| node.name.clone());
@@ -189,13 +205,13 @@ fn ground(plan: &Plan) -> (SharedClock, Arc<Meters>) {
     (clock, meters)
 }
 
-pub(super) fn store(settings: &Settings) -> Result<Store, Failure> {
+fn store(settings: &Settings) -> Result<Store, Failure> {
     let options =
         StoreOptions { block_cache: settings.state.block_cache, write_buffer: settings.state.write_buffer };
     Ok(Store::open(&settings.state.dir.join("db"), options)?)
 }
 
-pub(super) fn group(settings: &Settings, plan: &Plan) -> String {
+fn group(settings: &Settings, plan: &Plan) -> String {
     match settings.kafka.group_id.as_str() {
         "" => format!("domainflow-{}", plan.name),
         group => group.to_owned(),

@@ -148,14 +148,8 @@ where
         }
     }
 
-    /// The run of the record. A new one is made of the place of its first request, so that a request that is read again
-    /// after a crash gives the same run.
     fn run_of(&self, job: &Job) -> Option<Bytes> {
-        let (_, known) = job.record.headers.0.iter().rev().find(|(name, _)| name == RUN).cloned().unzip();
-        known.or_else(|| {
-            let (time, Place { partition, offset, .. }) = (job.record.time, job.place);
-            self.starts_runs.then(|| format!("{time:x}-{partition:x}-{offset:x}").into())
-        })
+        run_of(&job.record, job.place, self.starts_runs)
     }
 
     async fn call(&self, subject: &Subject, request: Option<C::Request>) -> (C::Record, Duration) {
@@ -231,6 +225,16 @@ where
         }
         out
     }
+}
+
+/// The run of a record. Where runs start, one that names none has one made of its place, so that a request that is read
+/// again after a crash gives the same run.
+pub fn run_of(record: &RawRecord, place: Place, starts_runs: bool) -> Option<Bytes> {
+    let (_, known) = record.headers.0.iter().rev().find(|(name, _)| name == RUN).cloned().unzip();
+    known.or_else(|| {
+        let (time, Place { partition, offset, .. }) = (record.time, place);
+        starts_runs.then(|| format!("{time:x}-{partition:x}-{offset:x}").into())
+    })
 }
 
 /// Counts a call as running until it is dropped, also when the call is.

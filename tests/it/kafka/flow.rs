@@ -111,6 +111,18 @@ impl Flow {
         producer.flush(Duration::from_secs(30)).unwrap();
     }
 
+    /// Writes a record once more, with its headers.
+    pub fn copy(&self, topic: &str, message: &OwnedMessage) {
+        let producer: BaseProducer =
+            ClientConfig::new().set("bootstrap.servers", &servers().0).create().unwrap();
+        let topic = self.topic(topic);
+        let mut record: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(&topic).partition(message.partition()).headers(message.headers().unwrap().clone());
+        (record.key, record.payload) = (message.key(), message.payload());
+        producer.send(record).unwrap();
+        producer.flush(Duration::from_secs(30)).unwrap();
+    }
+
     pub fn produce_names(&self, names: &[String]) {
         let records: Vec<_> = names.iter().map(|name| (Some(name.as_bytes()), None)).collect();
         self.produce("to_process_zone", &records);

@@ -62,6 +62,39 @@ fn a_killed_job_whose_state_is_lost_reads_its_open_names_again() {
     goes_on("KILL", None, Keep::Nothing);
 }
 
+/// What an audit prints; it has to end with `code`.
+fn audit(flow: &Flow, partitions: u32, code: i32) -> Value {
+    let partitions = format!("topics.partitions={partitions}");
+    let done = run(&flow.command(&["audit"], &["--format", "json", "--set", &partitions]));
+    assert_eq!(done.status.code(), Some(code), "{}{}", text(&done.stdout), text(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+#[test]
+fn an_audit_names_what_is_missing_and_what_is_twice() {
+    let flow = Flow::new("audit", 2);
+    let (running, _) = flow.start(0, 2, &[]);
+    let names = ["plna-lab.cz".to_owned(), "kratka-lab.cz".to_owned()];
+    flow.produce_names(&names[..1]);
+    flow.produce("to_process_zone", &[(Some(b"foo..com"), None), (Some(b"\xff"), None)]);
+    let joined = flow.joined(&names[..1]);
+    flow.read("dead_letters", |messages| !messages.is_empty());
+    flow.read("processed_zone", |messages| messages.len() >= 2);
+    assert!(running.stop("TERM").success());
+    let whole = serde_json::json!({
+        "requests": 3, "joined": 1, "ended_early": 2, "dead_letters": 1, "missing": 0, "twice": 0, "named": []
+    });
+    assert_eq!(audit(&flow, 2, 0), whole);
+
+    // Nobody answers this one, and somebody writes the joined record a second time.
+    flow.produce_names(&names[1..]);
+    flow.copy("all_collected_data", &joined[0]);
+    let report = audit(&flow, 2, 1);
+    assert_eq!((&report["missing"], &report["twice"]), (&1.into(), &1.into()));
+    let named = report["named"].to_string();
+    assert!(names.iter().all(|name| named.contains(name)), "{named}");
+}
+
 /// What is left of a job's own files.
 #[derive(PartialEq)]
 enum Keep {
@@ -93,6 +126,8 @@ fn goes_on(how: &str, code: Option<i32>, keep: Keep) {
     let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
     keys.sort();
     assert_eq!(keys, names);
+    let report = audit(&flow, partitions, 0);
+    assert_eq!((&report["requests"], &report["joined"]), (&names.len().into(), &names.len().into()));
 }
 
 #[test]
@@ -161,6 +196,8 @@ fn processes_that_come_and_go_lose_nothing_and_repeat_nothing() {
     let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
     keys.sort();
     assert_eq!(keys, names);
+    let report = audit(&flow, partitions, 0);
+    assert_eq!((&report["requests"], &report["joined"]), (&names.len().into(), &names.len().into()));
 }
 
 /// What cannot be read is told where it can be found, and nothing else suffers.
