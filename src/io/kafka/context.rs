@@ -73,10 +73,7 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // The client tells the end of a partition here as well as to its reader.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::warn!(%error, reason, "kafka client");
-        }
+        warn(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -134,6 +131,13 @@ impl ClientContext for LogContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        warn(&error, reason);
+    }
+}
+
+fn warn(error: &KafkaError, reason: &str) {
+    // The client tells the end of a partition here as well as to its reader.
+    if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
         tracing::warn!(%error, reason, "kafka client");
     }
 }

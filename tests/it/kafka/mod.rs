@@ -67,6 +67,7 @@ fn audit(flow: &Flow, partitions: u32, code: i32) -> Value {
     let partitions = format!("topics.partitions={partitions}");
     let done = run(&flow.command(&["audit"], &["--format", "json", "--set", &partitions]));
     assert_eq!(done.status.code(), Some(code), "{}{}", text(&done.stdout), text(&done.stderr));
+    assert_eq!(text(&done.stderr), "", "nothing to say beside the report");
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
