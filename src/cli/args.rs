@@ -73,7 +73,7 @@ pub enum Command {
     ///
     /// Ends with 1 if something is missing or twice, and names it. While the job works, what is still open counts as
     /// missing.
-    Audit(SchemaSpec),
+    Audit(FlowSpec),
     /// List, show or write again what could not be read
     ///
     /// A record that cannot be read goes to the topic of dead letters with its bytes as they came. Once the reason is
@@ -204,14 +204,14 @@ pub enum Schema {
         format: Format,
     },
     /// Compare the schemas of a dataflow with those in the registry
-    Check(SchemaSpec),
+    Check(FlowSpec),
     /// Register the schemas of a dataflow
-    Register(SchemaSpec),
+    Register(FlowSpec),
 }
 
 /// A dataflow that is meant.
 #[derive(Debug, Args)]
-pub struct SchemaSpec {
+pub struct FlowSpec {
     /// Dataflow file, or the name of a shipped one
     #[arg(default_value = "domainradar")]
     pub spec: String,
@@ -224,18 +224,7 @@ pub struct SchemaSpec {
 #[derive(Debug, Subcommand)]
 pub enum Topics {
     /// Create the topics that do not exist yet
-    Create(TopicsSpec),
-}
-
-/// A dataflow whose topics are meant.
-#[derive(Debug, Args)]
-pub struct TopicsSpec {
-    /// Dataflow file, or the name of a shipped one
-    #[arg(default_value = "domainradar")]
-    pub spec: String,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    Create(FlowSpec),
 }
 
 /// `dead-letters`.

@@ -2,19 +2,17 @@
 
 use tokio::task::spawn_blocking;
 
-use super::args::{Layers, SchemaSpec};
+use super::args::{FlowSpec, Layers};
 use super::show::{BAD, GOOD, styled};
 use super::{show, start};
-use crate::config::{ConfigError, Loader};
+use crate::config::ConfigError;
 use crate::embed::Audit;
 use crate::error::{Exit, Failure};
 use crate::io::IoError;
 
 /// Audits, and prints what was found.
-pub async fn run(layers: &Layers, args: SchemaSpec) -> Result<Exit, Failure> {
-    let settings = start::settings(layers, Loader::new())?;
-    start::start(&settings, true);
-    let plan = start::plan(&args.spec, &settings)?;
+pub async fn run(layers: &Layers, args: FlowSpec) -> Result<Exit, Failure> {
+    let (settings, plan) = start::open(layers, &args.spec)?;
     let Some(audit) = Audit::open(&settings, &plan)? else {
         return Err(ConfigError::Conflict {
             message: "this dataflow does not go from names to joined records".to_owned(),

@@ -12,9 +12,7 @@ use crate::spec::{Drawing, draw};
 
 /// Checks everything that can be checked without running.
 pub async fn validate(layers: &Layers, args: &Validate) -> Result<Exit, Failure> {
-    let mut settings = start::settings(layers, Loader::new())?;
-    start::start(&settings, true);
-    let plan = start::plan(&args.spec, &settings)?;
+    let (mut settings, plan) = start::open(layers, &args.spec)?;
     let mut checked = vec!["configuration", "dataflow"];
     let (nodes, topics) = (plan.collects.len() + usize::from(plan.join.is_some()), plan.topics.len());
     let name = plan.name.clone();

@@ -11,7 +11,7 @@ use super::args::{DeadLetters, Format, Layers, LetterPlace, Which};
 use super::show::{BOLD, DIM, styled};
 use super::{show, start};
 use crate::clock::Millis;
-use crate::config::{ConfigError, Loader};
+use crate::config::ConfigError;
 use crate::embed::Letters;
 use crate::error::{Exit, Failure};
 use crate::flow::Letter;
@@ -30,20 +30,21 @@ pub async fn run(layers: &Layers, command: DeadLetters) -> Result<Exit, Failure>
 }
 
 fn open(layers: &Layers, spec: &str) -> Result<Letters, Failure> {
-    let settings = start::settings(layers, Loader::new())?;
-    start::start(&settings, true);
-    let plan = start::plan(spec, &settings)?;
+    let (settings, plan) = start::open(layers, spec)?;
     Letters::open(&settings, &plan)
+}
+
+impl LetterPlace {
+    fn is_of(self, letter: &Letter) -> bool {
+        (self.partition, self.offset) == (letter.place.partition, letter.place.offset)
+    }
 }
 
 impl Which {
     fn fits(&self, letter: &Letter) -> bool {
-        let here = |place: &LetterPlace| {
-            (place.partition, place.offset) == (letter.place.partition, letter.place.offset)
-        };
         self.code.as_ref().is_none_or(|code| *code == letter.code)
             && self.topic.as_ref().is_none_or(|topic| *topic == letter.topic)
-            && (self.places.is_empty() || self.places.iter().any(here))
+            && (self.places.is_empty() || self.places.iter().any(|place| place.is_of(letter)))
     }
 
     fn picks(&self) -> bool {
@@ -89,7 +90,7 @@ async fn show_one(layers: &Layers, place: LetterPlace, spec: &str, format: Forma
     let found = blocking(move || {
         let mut found = None;
         letters.read(|letter| {
-            if (letter.place.partition, letter.place.offset) != (place.partition, place.offset) {
+            if !place.is_of(&letter) {
                 return ControlFlow::Continue(());
             }
             found = Some(letter);
@@ -113,7 +114,7 @@ async fn show_one(layers: &Layers, place: LetterPlace, spec: &str, format: Forma
             line("message", letter.message.clone()),
             line("stage", letter.stage.clone()),
             line("of", source(&letter)),
-            line("time", time(letter.time)),
+            line("time", time(letter.record.time)),
             line("key", key(&letter)),
             line("value", value),
         ]
@@ -175,7 +176,7 @@ fn facts(letter: &Letter) -> Value {
         "code": letter.code,
         "message": letter.message,
         "stage": letter.stage,
-        "of": { "topic": letter.topic, "partition": letter.partition, "offset": letter.offset, "time": letter.time },
+        "of": { "topic": letter.topic, "partition": letter.partition, "offset": letter.offset, "time": letter.record.time },
         "key": letter.record.key.as_ref().map(|key| text(key)),
     })
 }

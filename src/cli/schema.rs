@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::args::{Layers, Schema, SchemaSpec};
+use super::args::{FlowSpec, Layers, Schema};
 use super::show::{BAD, GOOD, styled};
 use super::{show, start};
 use crate::codec::{HttpRegistry, RECORDS, Registry as _, fits};
-use crate::config::{ConfigError, Loader, Settings};
+use crate::config::{ConfigError, Settings};
 use crate::error::{Exit, Failure};
 
 /// Lists, checks or registers.
@@ -35,10 +35,8 @@ pub async fn run(layers: &Layers, command: Schema) -> Result<Exit, Failure> {
 }
 
 /// The topics of a dataflow with our schemas.
-fn topics(layers: &Layers, args: &SchemaSpec) -> Result<(Settings, Vec<(String, String)>), Failure> {
-    let settings = start::settings(layers, Loader::new())?;
-    start::start(&settings, true);
-    let plan = start::plan(&args.spec, &settings)?;
+fn topics(layers: &Layers, args: &FlowSpec) -> Result<(Settings, Vec<(String, String)>), Failure> {
+    let (settings, plan) = start::open(layers, &args.spec)?;
     let schema = |record: &str| {
         let known = RECORDS.iter().find(|known| known.topic == record)?;
         serde_json::to_string((known.schema)()).ok()
@@ -58,7 +56,7 @@ fn registry(settings: &Settings) -> Result<HttpRegistry, Failure> {
     Ok(HttpRegistry::new(&settings.registry.url)?)
 }
 
-async fn check(layers: &Layers, args: &SchemaSpec) -> Result<Exit, Failure> {
+async fn check(layers: &Layers, args: &FlowSpec) -> Result<Exit, Failure> {
     let (settings, topics) = topics(layers, args)?;
     let registry = registry(&settings)?;
     let (mut results, mut fit) = (Vec::new(), true);
@@ -85,7 +83,7 @@ async fn check(layers: &Layers, args: &SchemaSpec) -> Result<Exit, Failure> {
     Ok(if fit { Exit::Done } else { Exit::Unreachable })
 }
 
-async fn register(layers: &Layers, args: &SchemaSpec) -> Result<Exit, Failure> {
+async fn register(layers: &Layers, args: &FlowSpec) -> Result<Exit, Failure> {
     let (settings, topics) = topics(layers, args)?;
     let registry = registry(&settings)?;
     let mut ids = Vec::new();

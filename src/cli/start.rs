@@ -64,6 +64,14 @@ pub fn plan(spec: &str, settings: &Settings) -> Result<Plan, Failure> {
     Ok(crate::spec::parse(spec, &text, settings.topics.format)?)
 }
 
+/// The settings and the dataflow of a command that looks at them beside a job; its log has started, quietly.
+pub fn open(layers: &Layers, spec: &str) -> Result<(Settings, Plan), Failure> {
+    let settings = settings(layers, Loader::new())?;
+    start(&settings, true);
+    let plan = plan(spec, &settings)?;
+    Ok((settings, plan))
+}
+
 /// Starts the log. `quiet` commands show warnings only, unless the level is configured.
 pub fn start(settings: &Settings, quiet: bool) {
     let mut log = settings.log.clone();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::args::{Layers, Topics};
 use super::{show, start};
-use crate::config::{ConfigError, Loader};
+use crate::config::ConfigError;
 use crate::embed::topic_settings;
 use crate::error::{Exit, Failure};
 use crate::flow::topics;
@@ -13,9 +13,7 @@ use crate::io::kafka::create_topics;
 /// Creates the topics that are missing.
 pub async fn run(layers: &Layers, command: Topics) -> Result<Exit, Failure> {
     let Topics::Create(args) = command;
-    let settings = start::settings(layers, Loader::new())?;
-    start::start(&settings, true);
-    let plan = start::plan(&args.spec, &settings)?;
+    let (settings, plan) = start::open(layers, &args.spec)?;
     if settings.kafka.bootstrap_servers.is_empty() {
         return Err(ConfigError::Conflict {
             message: "no brokers are configured".to_owned(),

@@ -135,23 +135,22 @@ fn judge(runs: HashMap<Vec<u8>, Traces>, report: &mut AuditReport) {
         if traces.requests == 0 {
             continue;
         }
-        let mut find = |count: &str, what: &str| {
-            match count {
-                "missing" => report.missing += 1,
-                _ => report.twice += 1,
+        let (count, wrong) = match traces.outcomes {
+            0 => (&mut report.missing, Some("no outcome of the request")),
+            outcomes if outcomes > traces.requests => {
+                (&mut report.twice, Some("more outcomes than requests"))
             }
-            if report.named.len() < NAMED {
-                let (key, run) = (traces.key.escape_ascii(), run.escape_ascii());
-                report.named.push(format!("{key} ({run}): {what}"));
-            }
+            _ if traces.goes_on && traces.joined == 0 => (&mut report.missing, Some("no joined record")),
+            _ if traces.joined > traces.requests => (&mut report.twice, Some("more than one joined record")),
+            _ if traces.joined > 0 => (&mut report.joined, None),
+            _ => (&mut report.ended_early, None),
         };
-        match traces.outcomes {
-            0 => find("missing", "no outcome of the request"),
-            outcomes if outcomes > traces.requests => find("twice", "more outcomes than requests"),
-            _ if traces.goes_on && traces.joined == 0 => find("missing", "no joined record"),
-            _ if traces.joined > traces.requests => find("twice", "more than one joined record"),
-            _ if traces.joined > 0 => report.joined += 1,
-            _ => report.ended_early += 1,
+        *count += 1;
+        if let Some(wrong) = wrong
+            && report.named.len() < NAMED
+        {
+            let (key, run) = (traces.key.escape_ascii(), run.escape_ascii());
+            report.named.push(format!("{key} ({run}): {wrong}"));
         }
     }
 }

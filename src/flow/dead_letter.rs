@@ -53,15 +53,13 @@ pub struct Letter {
     pub partition: u32,
     /// That record's offset; -1 if it was to be written and refused.
     pub offset: i64,
-    /// That record's time.
-    pub time: Millis,
     /// The node that could not read it.
     pub stage: String,
     /// A stable code.
     pub code: String,
     /// A message for people.
     pub message: String,
-    /// The record: key, value and headers as they came.
+    /// The record: key, value, headers and time as they came.
     pub record: RawRecord,
 }
 
@@ -71,23 +69,12 @@ impl Letter {
         let text = |name: &str| record.headers.text(name).unwrap_or_default().to_owned();
         let (topic, stage, code, message) =
             (text(DEAD_TOPIC), text(DEAD_STAGE), text(DEAD_CODE), text(DEAD_MESSAGE));
-        let number = |name: &str| text(name).parse().ok();
-        let partition = number(DEAD_PARTITION).and_then(|number: i64| u32::try_from(number).ok());
-        let (offset, time) = (number(DEAD_OFFSET).unwrap_or(-1), number(DEAD_TIME).unwrap_or(record.time));
+        let partition = text(DEAD_PARTITION).parse().unwrap_or(0);
+        let offset = text(DEAD_OFFSET).parse().unwrap_or(-1);
+        let time = text(DEAD_TIME).parse().unwrap_or(record.time);
         record.headers.0.retain(|(name, _)| !name.starts_with(DEAD));
         let written = std::mem::replace(&mut record.time, time);
-        Self {
-            place,
-            written,
-            topic,
-            partition: partition.unwrap_or(0),
-            offset,
-            time,
-            stage,
-            code,
-            message,
-            record,
-        }
+        Self { place, written, topic, partition, offset, stage, code, message, record }
     }
 
     /// The record, to be written where it came from. `None` if it has no place among `topics`, or if it is not kept as
@@ -172,7 +159,8 @@ mod tests {
 
         let written = letters.value("zone", place, record.clone(), &DecodeError::Missing);
         let letter = Letter::read(own, written.record);
-        let told = (letter.topic.as_str(), letter.partition, letter.offset, letter.time, letter.written);
+        let told =
+            (letter.topic.as_str(), letter.partition, letter.offset, letter.record.time, letter.written);
         assert_eq!(told, ("in", 3, 12, 7, 99));
         assert_eq!((letter.stage.as_str(), letter.code.as_str()), ("zone", "value-missing"));
         let again = Outgoing { topic: Topic(0), partition: 3, record: record.clone() };

@@ -9,8 +9,10 @@ use bytes::Bytes;
 
 /// Where the open names of a partition came in.
 pub struct Origins {
-    /// The oldest first; the last one takes in what comes in now.
-    groups: VecDeque<Group>,
+    /// What came in before the last cut, the oldest first.
+    before: VecDeque<Group>,
+    /// What comes in now.
+    now: Group,
 }
 
 struct Group {
@@ -22,35 +24,30 @@ struct Group {
 impl Origins {
     /// The origin of `names`, which are open already and came in behind `from`. What comes in next is behind `next`.
     pub fn new(from: Vec<i64>, names: Vec<Bytes>, next: Vec<i64>) -> Self {
-        let groups = [Group { from, names }, Group { from: next, names: Vec::new() }];
-        Self { groups: groups.into() }
+        Self { before: [Group { from, names }].into(), now: Group { from: next, names: Vec::new() } }
     }
 
     /// Notes that a name came in.
     pub fn add(&mut self, name: &Bytes) {
-        if let Some(group) = self.groups.back_mut() {
-            group.names.push(name.clone());
-        }
+        self.now.names.push(name.clone());
     }
 
     /// The offsets from which all open names can be read again. What comes in from now on is behind `next`.
     pub fn cut(&mut self, next: &[i64], is_open: impl Fn(&Bytes) -> bool) -> Vec<i64> {
-        if self.groups.back().is_none_or(|group| !group.names.is_empty()) {
-            self.groups.push_back(Group { from: next.to_vec(), names: Vec::new() });
-        } else if let Some(group) = self.groups.back_mut() {
-            group.from = next.to_vec();
+        let now = Group { from: next.to_vec(), names: Vec::new() };
+        let before = std::mem::replace(&mut self.now, now);
+        if !before.names.is_empty() {
+            self.before.push_back(before);
         }
         // Only the oldest group is looked at: the names of each are gone through a few times while it is that.
-        while self.groups.len() > 1
-            && let Some(oldest) = self.groups.front_mut()
-        {
+        while let Some(oldest) = self.before.front_mut() {
             oldest.names.retain(&is_open);
             if !oldest.names.is_empty() {
-                break;
+                return oldest.from.clone();
             }
-            self.groups.pop_front();
+            self.before.pop_front();
         }
-        self.groups.front().map_or_else(|| next.to_vec(), |oldest| oldest.from.clone())
+        next.to_vec()
     }
 }
 

@@ -8,8 +8,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::KafkaConfig;
 use super::consume::Consumer;
 use super::transaction::Transactions;
-use crate::io::Instead;
-use crate::io::{Committer, Cut, IoError, Outgoing, Position, Topics};
+use crate::io::{Committer, Cut, Instead, IoError, Outgoing, Position, Topics};
 
 /// Writes and commits for one worker.
 pub(super) struct GroupCommitter {

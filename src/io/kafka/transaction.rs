@@ -14,8 +14,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
 
 use super::KafkaConfig;
-use crate::io::Instead;
-use crate::io::{IoError, Outgoing, Rejected, Topics};
+use crate::io::{Instead, IoError, Outgoing, Rejected, Topics};
 
 /// How long to sleep while the client's queue is full or drains. `poll` with a timeout spins in this client.
 const NAP: Duration = Duration::from_micros(500);

@@ -71,6 +71,15 @@ fn audit(flow: &Flow, partitions: u32, code: i32) -> Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
+/// Each name has one joined record, and an audit finds nothing else either.
+fn joined_once(flow: &Flow, partitions: u32, names: &[String]) {
+    let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
+    keys.sort();
+    assert_eq!(keys, names);
+    let report = audit(flow, partitions, 0);
+    assert_eq!((&report["requests"], &report["joined"]), (&names.len().into(), &names.len().into()));
+}
+
 #[test]
 fn an_audit_names_what_is_missing_and_what_is_twice() {
     let flow = Flow::new("audit", 2);
@@ -124,11 +133,7 @@ fn goes_on(how: &str, code: Option<i32>, keep: Keep) {
     let (again, _) = flow.start(scale, partitions, &session);
     flow.joined(&names);
     assert!(again.stop("TERM").success());
-    let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
-    keys.sort();
-    assert_eq!(keys, names);
-    let report = audit(&flow, partitions, 0);
-    assert_eq!((&report["requests"], &report["joined"]), (&names.len().into(), &names.len().into()));
+    joined_once(&flow, partitions, &names);
 }
 
 #[test]
@@ -194,11 +199,7 @@ fn processes_that_come_and_go_lose_nothing_and_repeat_nothing() {
     assert!(first.stop("TERM").success());
     flow.joined(&names);
     assert!(third.stop("TERM").success());
-    let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
-    keys.sort();
-    assert_eq!(keys, names);
-    let report = audit(&flow, partitions, 0);
-    assert_eq!((&report["requests"], &report["joined"]), (&names.len().into(), &names.len().into()));
+    joined_once(&flow, partitions, &names);
 }
 
 /// What cannot be read is told where it can be found, and nothing else suffers.
