@@ -1,8 +1,8 @@
-//! `run SPEC --input` and `demo`: a list of names to a file of records.
+//! `run SPEC --input`: a list of names to a file of records; what `demo` (`demo.rs`) shares with it.
 
 use std::path::{Path, PathBuf};
 
-use super::args::{Demo, Format, Layers, Run};
+use super::args::{Format, Layers, Run};
 use super::progress::Shown;
 use super::show::{BAD, BOLD, DIM, GOOD, styled, table};
 use super::signal::Stop;
@@ -26,7 +26,9 @@ pub async fn run(layers: &Layers, args: Run) -> Result<Exit, Failure> {
         Some(path) if path.as_os_str() != "-" => Output::File(made(path)?),
         _ => Output::from(std::io::stdout()),
     };
-    let summary = process(settings, &args.spec, input, output, lab.as_ref(), &[]).await?;
+    start::start(&settings, true);
+    let stop = Stop::listen().asked();
+    let summary = process(settings, &args.spec, (input, output), lab.as_ref(), &[], stop).await?;
     match args.format {
         // Standard output may hold the records.
         Format::Text => show::line_to_stderr(&text(&summary)),
@@ -35,61 +37,26 @@ pub async fn run(layers: &Layers, args: Run) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Runs everything on the lab's names, each run from nothing.
-pub async fn demo(layers: &Layers, args: Demo) -> Result<Exit, Failure> {
-    let mut loader = Loader::new();
-    let lab = lab::behind(&mut loader, true, 0, &[]).await?;
-    let mut settings = start::settings(layers, loader)?;
-    let path = made(args.output)?;
-    let state = tempfile::tempdir().map_err(|source| BatchError::Output { path: path.clone(), source })?;
-    settings.state.dir = state.path().join("state");
-    let names = lab.iter().flat_map(|lab| {
-        let without = lab.names_without_record();
-        lab.names().into_iter().chain(without.into_iter().map(|(name, _)| name))
-    });
-    let input = Input::names(names);
-    if args.format == Format::Text {
-        show::line(
-            "Everything runs in this process: topics, collectors, join, and a miniature internet (the lab).",
-        );
-        if !settings.admin.listen.is_empty() {
-            show::line(&format!("While it runs: curl http://{}/status", settings.admin.listen));
-        }
-    }
-    let output = Output::File(path.clone());
-    let beside = lab.as_ref().map(Lab::requests).unwrap_or_default();
-    let summary = process(settings, "domainradar", input, output, lab.as_ref(), &beside).await?;
-    show::either(args.format, &summary, || {
-        format!(
-            "{}\n\nThe records are in {path}, one JSON object a line. Look at one with\n  head -1 {path} | jq .",
-            text(&summary),
-            path = path.display()
-        )
-    });
-    Ok(Exit::Done)
-}
-
-async fn process(
+/// Runs a flow on a list until it is done or `stop` ends.
+pub async fn process(
     settings: Settings,
     spec: &str,
-    input: Input,
-    output: Output,
+    (input, output): (Input, Output),
     lab: Option<&Lab>,
     beside: &[LabRequest],
+    stop: impl Future<Output = ()>,
 ) -> Result<Summary, Failure> {
-    let stop = Stop::listen();
-    start::start(&settings, true);
     let plan = start::plan(spec, &settings)?;
     let process = Process::embedded(settings, plan, lab.map(Lab::ping))?;
     let batch = Batch::start(process, input, output, beside).await?;
     let shown = Shown::start(batch.progress());
-    let summary = batch.run(stop.asked()).await;
+    let summary = batch.run(stop).await;
     drop(shown);
     summary
 }
 
 /// The path, whose folder is made if it is not there.
-fn made(path: PathBuf) -> Result<PathBuf, BatchError> {
+pub fn made(path: PathBuf) -> Result<PathBuf, BatchError> {
     match path.parent().filter(|parent| *parent != Path::new("")) {
         Some(parent) => match std::fs::create_dir_all(parent) {
             Ok(()) => Ok(path),

@@ -5,6 +5,7 @@ mod args;
 mod ask;
 mod audit;
 mod batch;
+mod demo;
 mod describe;
 mod exit;
 mod inspect;
@@ -70,7 +71,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Run(run) if run.input.is_some() => batch::run(&layers, run).await,
         Command::Run(run) => service::run(&layers, &run).await,
-        Command::Demo(demo) => batch::demo(&layers, demo).await,
+        Command::Demo(demo) => demo::run(&layers, demo).await,
         Command::Lab(options) => lab::run(options).await,
         Command::Collect(collect) => ask::run(&layers, collect).await,
         Command::Validate(validate) => inspect::validate(&layers, &validate).await,

@@ -49,16 +49,18 @@ impl Drop for Shown {
 }
 
 async fn draw(progress: &Progress) {
-    let bar = BAR.get_or_init(|| match progress.total() {
-        Some(total) => ProgressBar::new(total),
-        None => ProgressBar::no_length(),
-    });
+    let bar = BAR.get_or_init(ProgressBar::no_length);
     let template = match progress.total() {
         Some(_) => "{bar:30.cyan} {pos}/{len} names  {per_sec:.0}  left {eta}  {msg}",
         None => "{spinner} {pos} names  {per_sec:.0}  {msg}",
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
+    }
+    // There may have been a batch before this one.
+    bar.reset();
+    if let Some(total) = progress.total() {
+        bar.set_length(total);
     }
     loop {
         bar.set_position(progress.done());

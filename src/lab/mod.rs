@@ -34,7 +34,7 @@ pub use self::universe::LabRequest;
 use self::universe::{DataError, Universe};
 use crate::collect::net::Ping;
 use crate::error::{Code, Coded, Exit};
-use crate::model::{DomainName, Status};
+use crate::model::DomainName;
 
 /// What a lab shall be like.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +45,18 @@ pub struct LabOptions {
     pub slow: Vec<(String, Duration)>,
     /// The first of five ports that follow each other (DNS, TLS, HTTP, RDAP and NERD, WHOIS); 0 takes free ones.
     pub ports: u16,
+}
+
+/// What a job of the lab runs on.
+pub struct LabJob {
+    /// What is peculiar about it.
+    pub about: String,
+    /// Its configuration: `section.key` and the value as text.
+    pub settings: Vec<(String, String)>,
+    /// Its list of names; some get no record.
+    pub names: Vec<String>,
+    /// Requests that no list of names brings forth, so that collectors show how they refuse them.
+    pub requests: Vec<LabRequest>,
 }
 
 /// Why the lab does not start.
@@ -144,14 +156,25 @@ impl Lab {
         stored.chain(self.universe.scale_names()).collect()
     }
 
-    /// Names that get no joined record, and the status that their zone result has instead.
-    pub fn names_without_record(&self) -> Vec<(String, Status)> {
-        self.universe.without_record.clone()
-    }
-
-    /// Requests that no list of names brings forth, so that collectors show how they refuse them.
-    pub fn requests(&self) -> Vec<LabRequest> {
-        self.universe.requests.clone()
+    /// The jobs that show everything: first one on most names, with all that the lab offers, then those that lack something.
+    pub fn jobs(&self) -> Vec<LabJob> {
+        let Universe { jobs, without_record, requests, .. } = &*self.universe;
+        let mut names = self.names();
+        names.retain(|name| !jobs.iter().any(|job| job.names.contains(name)));
+        names.extend(without_record.iter().map(|(name, _)| name.clone()));
+        let first = LabJob {
+            about: "everything the lab offers".to_owned(),
+            settings: self.settings(),
+            names,
+            requests: requests.clone(),
+        };
+        let lacking = jobs.iter().map(|job| {
+            let mut settings = self.settings();
+            settings.retain(|(key, _)| !job.without.contains(key));
+            settings.extend(job.settings.clone());
+            LabJob { about: job.about.clone(), settings, names: job.names.clone(), requests: vec![] }
+        });
+        std::iter::once(first).chain(lacking).collect()
     }
 
     /// Pings that the lab answers by its data; the kernel would answer for every address alike.

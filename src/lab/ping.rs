@@ -21,6 +21,9 @@ impl Ping for LabPing {
         let rule = self.0.network(address).map(|network| network.ping);
         let rule = rule.unwrap_or(PingRule { answer: PingAnswer::Lost, ..PingRule::default() });
         async move {
+            if rule.answer == PingAnswer::NotSent {
+                return Err(PingError::Permission);
+            }
             let echoes: Vec<Echo> =
                 (0..series.count).map(|n| echo(rule, address, n, series.timeout)).collect();
             let known_after = (0..).zip(&echoes).map(|(n, echo)| {
@@ -40,7 +43,7 @@ impl Ping for LabPing {
 
 fn echo(rule: PingRule, address: IpAddr, number: u32, timeout: Duration) -> Echo {
     match rule.answer {
-        PingAnswer::Lost => Echo::Lost,
+        PingAnswer::Lost | PingAnswer::NotSent => Echo::Lost,
         PingAnswer::Unreachable => Echo::Unreachable,
         PingAnswer::TimeExceeded => Echo::TimeExceeded,
         PingAnswer::Reply if rule.lost_every > 0 && number % rule.lost_every == rule.lost_every - 1 => {

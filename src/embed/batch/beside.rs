@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::BatchError;
-use crate::codec::{TopicCodec, Wire as _};
+use crate::codec::{TopicCodec, Wire};
 use crate::embed::Process;
 use crate::error::Failure;
 use crate::io::{IoError, Outgoing, RawRecord, partition_of};
@@ -27,10 +27,11 @@ pub async fn write(process: &Process, requests: &[LabRequest]) -> Result<(), Fai
         let value = match (&request.value, &request.request) {
             (Some(value), _) => Some(Bytes::from(value.clone())),
             (None, Some(json)) => {
-                let format = process.plan.topic(&node.from).map(|topic| topic.format).unwrap_or_default();
-                let codec = TopicCodec::new(format, &node.from, &process.schemas).await?;
-                let request = DNSRequest::from_json(json.as_bytes()).map_err(BatchError::Record)?;
-                Some(codec.encode(&request).map_err(BatchError::Record)?)
+                let value = match request.collector.as_str() {
+                    "tls" => encoded::<String>(process, &node.from, json).await,
+                    _ => encoded::<DNSRequest>(process, &node.from, json).await,
+                };
+                Some(value?)
             }
             (None, None) => None,
         };
@@ -39,4 +40,12 @@ pub async fn write(process: &Process, requests: &[LabRequest]) -> Result<(), Fai
         records.push(Outgoing { topic, partition, record });
     }
     Ok(log.append(&records, log.store().batch())?)
+}
+
+/// The bytes of a request, given as JSON, in the format of its topic.
+async fn encoded<R: Wire>(process: &Process, topic: &str, json: &str) -> Result<Bytes, Failure> {
+    let format = process.plan.topic(topic).map(|topic| topic.format).unwrap_or_default();
+    let codec = TopicCodec::new(format, topic, &process.schemas).await?;
+    let request = R::from_json(json.as_bytes()).map_err(BatchError::Record)?;
+    Ok(codec.encode(&request).map_err(BatchError::Record)?)
 }

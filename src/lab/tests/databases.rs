@@ -9,7 +9,7 @@ use crate::clock::{ManualClock, SharedClock};
 use crate::collect::Collector;
 use crate::collect::geo_asn::{GeoAsnCollector, GeoConfig};
 use crate::lab::databases;
-use crate::model::{GeoIPData, IPData, Subject};
+use crate::model::{GeoIPData, IPData, Status, Subject};
 
 #[test]
 fn maxminddb_reads_every_network_back() {

@@ -11,6 +11,7 @@ use super::*;
 use crate::lab::universe::{
     Chain, Found, Key, NerdAnswer, PingAnswer, RdapAnswer, ServerMode, TlsMode, Versions, Web, WhoisAnswer,
 };
+use crate::model::Status;
 
 fn universe() -> Universe {
     Universe::load(0).unwrap()

@@ -27,7 +27,7 @@ pub use self::zone::{Found, Zone, text_name, wire_name};
 
 use self::network::NetworksFile;
 use self::registry::RegistriesFile;
-use self::site::{DomainsFile, Plain, Registration, Site};
+use self::site::{DomainsFile, JobFile, Plain, Registration, Site};
 use crate::model::{DomainName, Status};
 
 /// Address of the resolver of the lab.
@@ -47,6 +47,16 @@ const MAX_RECENT: usize = 1024;
 #[error("{0}")]
 pub struct DataError(String);
 
+/// A job that lacks something, with names of its own.
+pub struct Job {
+    pub about: String,
+    /// Settings of the lab that it does without.
+    pub without: Vec<String>,
+    /// Settings that it has beside those of the lab.
+    pub settings: BTreeMap<String, String>,
+    pub names: Vec<String>,
+}
+
 /// Everything the lab serves.
 pub struct Universe {
     pub places: BTreeMap<String, Place>,
@@ -65,6 +75,8 @@ pub struct Universe {
     pub without_record: Vec<(String, Status)>,
     /// Requests that no list of names brings forth.
     pub requests: Vec<LabRequest>,
+    /// Jobs that lack something.
+    pub jobs: Vec<Job>,
     zones: HashMap<String, Arc<Zone>>,
     registrations: HashMap<String, Registration>,
     name_servers: BTreeMap<String, Vec<NameServer>>,
@@ -102,13 +114,22 @@ impl Universe {
                 .collect(),
             without_record: vec![],
             requests: domains.requests,
+            jobs: vec![],
             zones: HashMap::new(),
             registrations: HashMap::new(),
             plain: domains.plain,
             scale,
             recent: Mutex::default(),
         };
-        let zones = universe.build_zones(domains.infrastructure, domains.sites, domains.without_record)?;
+        let mut sites = domains.sites;
+        for job in domains.jobs {
+            let names = job.sites.iter().map(|site| Ok(site.full_names(&canonical(&site.zone)?).collect()));
+            let names: Vec<Vec<String>> = names.collect::<Result<_, DataError>>()?;
+            let JobFile { about, without, settings, .. } = job;
+            universe.jobs.push(Job { about, without, settings, names: names.concat() });
+            sites.extend(job.sites);
+        }
+        let zones = universe.build_zones(domains.infrastructure, sites, domains.without_record)?;
         universe.zones = zones.into_iter().map(|(name, zone)| (name, Arc::new(zone))).collect();
         Ok(universe)
     }

@@ -90,6 +90,8 @@ pub enum PingAnswer {
     Lost,
     Unreachable,
     TimeExceeded,
+    /// The system does not let it out.
+    NotSent,
 }
 
 /// What NERD answers when it is asked for an address alone.

@@ -2,6 +2,7 @@
 //!
 //! Decides how labels, shapes and hosts are dealt out to ordinary names and to those of `scale`; both are computed.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Deserialize;
@@ -14,10 +15,23 @@ use super::registry::{RdapAnswer, WhoisAnswer};
 pub(super) struct DomainsFile {
     pub infrastructure: Vec<Site>,
     pub sites: Vec<Site>,
+    pub jobs: Vec<JobFile>,
     pub suffixes: Vec<String>,
     pub without_record: Vec<WithoutRecord>,
     pub requests: Vec<LabRequest>,
     pub plain: Plain,
+}
+
+/// A job that lacks something.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JobFile {
+    pub about: String,
+    #[serde(default)]
+    pub without: Vec<String>,
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    pub sites: Vec<Site>,
 }
 
 /// A request for one collector, beside the list of names.
@@ -30,7 +44,7 @@ pub struct LabRequest {
     pub key: String,
     /// The value as it stands.
     pub value: Option<String>,
-    /// The value as the JSON of a DNS request, to be written in the format of the topic.
+    /// The value, to be written in the format of the topic: the JSON of a DNS request, the text of a TLS request.
     pub request: Option<String>,
 }
 
