@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# A real Kafka (one KRaft node) and a real schema registry on the loopback, from Maven packages; no container.
+# A real Kafka (KRaft, one node unless KAFKA_NODES says more) and a real schema registry on the loopback, from Maven
+# packages; no container.
 #
-#   servers.sh up      start what is not running, print where it listens
+#   servers.sh up      start what is not running (also a node that was killed), print where it listens
 #   servers.sh env     print KAFKA_BOOTSTRAP=... and REGISTRY_URL=... of the running servers
-#   servers.sh down    stop both
-#   servers.sh clean   stop both and delete their data
+#   servers.sh down    stop all
+#   servers.sh clean   stop all and delete their data
 #
 # SERVERS_RUN is where data, logs and pid files lie (default: run/ in the cache); several sets of servers can run side by
-# side with one each. KAFKA_PORT (default 9092) and REGISTRY_PORT (default 8081) may be `free`. Needs Java 17 and Maven.
+# side with one each; kafka-N/pid and registry/pid there are for whoever wants to kill one. KAFKA_PORT (default 9092; each
+# node takes two) and REGISTRY_PORT (default 8081) may be `free`. Needs Java 17 and Maven.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/domainflow/servers
 run=${SERVERS_RUN:-$cache/run}
+nodes=${KAFKA_NODES:-1}
 patience=${SERVERS_WAIT:-90}
 
 fail() {
@@ -49,17 +52,24 @@ runs() {
 
 open_port() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# port WANTED: the port to take.
+closed_ports() { # FIRST COUNT
+  local try
+  for try in $(seq "$1" $(($1 + $2 - 1))); do
+    if open_port "$try"; then return 1; fi
+  done
+}
+
+# port WANTED COUNT: the first of the ports to take.
 port() {
   local try
   if [ "$1" != free ]; then
-    ! open_port "$1" || fail "port $1 is taken; set KAFKA_PORT and REGISTRY_PORT to others, or to free"
+    closed_ports "$1" "$2" || fail "port $1 or one right after it is taken; set KAFKA_PORT and REGISTRY_PORT to others, or to free"
     echo "$1"
     return
   fi
   for _ in $(seq 100); do
-    try=$((20000 + RANDOM % 20000))
-    if ! open_port "$try" && ! open_port $((try + 1)); then
+    try=$((20000 + RANDOM % 12000))
+    if closed_ports "$try" "$2"; then
       echo "$try"
       return
     fi
@@ -87,45 +97,68 @@ java_server() { # NAME LOG-ARGS...: starts java in the background and keeps its 
   echo $! >"$run/$name/pid"
 }
 
-kafka_ready() { grep -qs 'Kafka Server started' "$run/kafka/log" && open_port "$(cat "$run/kafka/port")"; }
+kafka_ready() { grep -qs 'Kafka Server started' "$run/$1/log" && open_port "$(cat "$run/$1/port")"; }
+
+kafka_nodes() { seq -f kafka-%g "$nodes"; }
 
 up_kafka() {
-  local jars port dir=$run/kafka
-  runs kafka && return
+  local jars node number port first voters='' running='' copies=1 in_sync=1
+  for node in $(kafka_nodes); do
+    if runs "$node"; then running=$node; fi
+  done
   jars=$(fetch kafka copy-dependencies)
-  mkdir -p "$dir"
-  # The data remember nothing of the port, so that it may differ from start to start.
-  port=$(port "${KAFKA_PORT:-9092}")
-  echo "$port" >"$dir/port"
+  if [ -z "$running" ]; then
+    # The data remember nothing of the ports, so that they may differ from start to start.
+    first=$(port "${KAFKA_PORT:-9092}" $((nodes * 2)))
+    for number in $(seq "$nodes"); do
+      mkdir -p "$run/kafka-$number"
+      echo $((first + number * 2 - 2)) >"$run/kafka-$number/port"
+    done
+  fi
+  if [ "$nodes" -gt 1 ]; then in_sync=2 copies=$((nodes < 3 ? nodes : 3)); fi
+  for number in $(seq "$nodes"); do
+    voters+=${voters:+,}$number@127.0.0.1:$(($(cat "$run/kafka-$number/port") + 1))
+  done
+  [ -e "$run/cluster" ] || head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c1-22 >"$run/cluster"
+  for number in $(seq "$nodes"); do
+    runs "kafka-$number" || start_kafka "$number" "$jars" "$voters" "$copies" "$in_sync"
+  done
+  for node in $(kafka_nodes); do
+    await "$node" kafka_ready "$node"
+  done
+}
+
+start_kafka() { # NUMBER JARS VOTERS COPIES IN-SYNC
+  local dir=$run/kafka-$1 port
+  port=$(cat "$dir/port")
   cat >"$dir/server.properties" <<PROPERTIES
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$((port + 1))
+node.id=$1
+controller.quorum.voters=$3
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=$dir/data
+min.insync.replicas=$5
 offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor=$4
 transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=$4
+transaction.state.log.min.isr=$5
 share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor=$4
+share.coordinator.state.topic.min.isr=$5
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.cleaner.dedupe.buffer.size=4194304
 PROPERTIES
   if [ ! -e "$dir/data/meta.properties" ]; then
-    java -cp "$jars/*" kafka.tools.StorageTool format -c "$dir/server.properties" \
-      -t "$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c1-22)" >"$dir/format.log" 2>&1 ||
-      fail "Kafka's storage could not be made, see $dir/format.log"
+    java -cp "$2/*" kafka.tools.StorageTool format -c "$dir/server.properties" -t "$(cat "$run/cluster")" \
+      >"$dir/format.log" 2>&1 || fail "Kafka's storage could not be made, see $dir/format.log"
   fi
-  java_server kafka -Xms64m -Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
-    -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info -cp "$jars/*" kafka.Kafka "$dir/server.properties"
-  await kafka kafka_ready
+  java_server "kafka-$1" -Xms64m -Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
+    -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info -cp "$2/*" kafka.Kafka "$dir/server.properties"
 }
 
 registry_api() { echo "http://127.0.0.1:$(cat "$run/registry/port")/apis/ccompat/v7"; }
@@ -138,12 +171,12 @@ up_registry() {
   command -v curl >/dev/null || fail "curl is needed"
   jars=$(fetch registry unpack)
   mkdir -p "$dir"
-  port "${REGISTRY_PORT:-8081}" >"$dir/port"
-  # Schemas live in memory: a stopped registry forgets them, and the job registers them again. The run directory is
-  # told to it so that its command line shows whose server it is.
+  # One that was killed comes back where it was.
+  if [ ! -e "$dir/pid" ]; then port "${REGISTRY_PORT:-8081}" 1 >"$dir/port"; fi
+  # The run directory is told to it so that its command line shows whose server it is.
   java_server registry -Xms64m -Xmx192m -Drun.dir="$dir" \
     -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$(cat "$dir/port")" \
-    -Dregistry.ccompat.use-canonical-hash=true -DREGISTRY_DATASOURCE_URL=jdbc:h2:mem:registry \
+    -Dregistry.ccompat.use-canonical-hash=true -DREGISTRY_DATASOURCE_URL="jdbc:h2:file:$dir/data" \
     -jar "$(ls "$jars"/*-runner.jar "$jars"/quarkus-run.jar 2>/dev/null | head -1)"
   await registry registry_ready
   # Confluent's default; Apicurio's own is NONE.
@@ -152,8 +185,14 @@ up_registry() {
 }
 
 environment() {
-  runs kafka && runs registry || fail "the servers do not run; start them with $here/servers.sh up"
-  echo "KAFKA_BOOTSTRAP=127.0.0.1:$(cat "$run/kafka/port")"
+  local node bootstrap=''
+  for node in $(kafka_nodes) registry; do
+    runs "$node" || fail "$node does not run; start it with $here/servers.sh up"
+  done
+  for node in $(kafka_nodes); do
+    bootstrap+=${bootstrap:+,}127.0.0.1:$(cat "$run/$node/port")
+  done
+  echo "KAFKA_BOOTSTRAP=$bootstrap"
   echo "REGISTRY_URL=$(registry_api)"
 }
 
@@ -170,6 +209,17 @@ down() { # NAME
   rm -f "$run/$1/pid"
 }
 
+# All at once: a node of several does not end while it waits for a quorum.
+down_all() {
+  local node
+  for node in $(kafka_nodes) registry; do
+    if runs "$node"; then kill "$(cat "$run/$node/pid")"; fi
+  done
+  for node in $(kafka_nodes) registry; do
+    down "$node"
+  done
+}
+
 case ${1:-} in
 up)
   up_kafka
@@ -177,14 +227,10 @@ up)
   environment
   ;;
 env) environment ;;
-down)
-  down registry
-  down kafka
-  ;;
+down) down_all ;;
 clean)
-  down registry
-  down kafka
-  rm -rf "${run:?}/kafka" "${run:?}/registry"
+  down_all
+  rm -rf "${run:?}"/kafka-[0-9]* "${run:?}/registry" "${run:?}/cluster"
   ;;
 *) fail "usage: servers.sh up | env | down | clean" ;;
 esac
