@@ -29,6 +29,8 @@ need_file '/usr/include/zlib.h' zlib1g-dev
 need_file '/usr/lib/llvm-*/lib/libclang*.so*' libclang-dev
 if [ "${1:-build}" = test ]; then
   need mvn maven
+  # A process of the fault test sees its clock jump.
+  need_file '/usr/lib/*/faketime/libfaketimeMT.so.1' libfaketime
   java_17 || wanted+=("$(apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 && echo openjdk-17-jre-headless || echo default-jre-headless)")
 fi
 

@@ -67,7 +67,13 @@ pub struct Running {
 impl Running {
     /// Starts the program; its log is collected.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// Starts the program with environment variables of its own.
+    pub fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = domainflow(arguments);
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (kept, stderr) = (log.clone(), child.stderr.take().unwrap());
@@ -89,6 +95,11 @@ impl Running {
     /// Whether it has not ended by itself.
     pub fn runs(&mut self) -> bool {
         matches!(self.child.as_mut().unwrap().try_wait(), Ok(None))
+    }
+
+    /// How it ended, once it does not run any more.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.child.as_mut().unwrap().wait().unwrap()
     }
 
     /// Its process id.

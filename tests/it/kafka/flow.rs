@@ -18,18 +18,24 @@ use serde_json::Value;
 
 use crate::support::{PATIENCE, Running, free_port, page, run, text};
 
-/// Where the servers listen: broker, registry.
+/// The script that starts and stops servers.
+pub fn script() -> Command {
+    Command::new(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/servers/servers.sh"))
+}
+
+/// Where servers listen: brokers, registry; from what the script says.
+pub fn listening(shown: &str) -> Option<(String, String)> {
+    let value = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+    Some((value("KAFKA_BOOTSTRAP=")?, value("REGISTRY_URL=")?))
+}
+
+/// Where the servers of the test run listen: broker, registry.
 pub fn servers() -> &'static (String, String) {
     static SERVERS: OnceLock<(String, String)> = OnceLock::new();
     SERVERS.get_or_init(|| {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/servers/servers.sh");
-        let output = Command::new(script).arg("env").output().unwrap();
-        let shown = text(&output.stdout);
-        let value = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
-        match (value("KAFKA_BOOTSTRAP="), value("REGISTRY_URL=")) {
-            (Some(broker), Some(registry)) => (broker, registry),
-            _ => panic!("Kafka and the registry do not run: `make test`, or scripts/servers/servers.sh up"),
-        }
+        let output = script().arg("env").output().unwrap();
+        listening(&text(&output.stdout))
+            .expect("Kafka and the registry do not run: `make test`, or scripts/servers/servers.sh up")
     })
 }
 
@@ -40,13 +46,20 @@ pub type KeyValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 pub struct Flow {
     pub dir: tempfile::TempDir,
     pub prefix: String,
+    /// Brokers, registry.
+    pub servers: (String, String),
 }
 
 impl Flow {
     /// Creates the topics of a flow whose names begin with `prefix`.
     pub fn new(prefix: &str, partitions: u32) -> Self {
-        let flow =
-            Self { dir: tempfile::tempdir().unwrap(), prefix: format!("{prefix}-{}", std::process::id()) };
+        Self::on(servers().clone(), prefix, partitions, &[])
+    }
+
+    /// The same on other servers, with further settings of the topics.
+    pub fn on(servers: (String, String), prefix: &str, partitions: u32, more: &[&str]) -> Self {
+        let prefix = format!("{prefix}-{}", std::process::id());
+        let flow = Self { dir: tempfile::tempdir().unwrap(), prefix, servers };
         let mut spec = include_str!("../../../dataflows/domainradar.yaml")
             .replace("name: domainradar", &format!("name: {}", flow.prefix));
         for topic in ["to_process_", "processed_", "collected_IP_data", "all_collected_data"] {
@@ -56,8 +69,8 @@ impl Flow {
         }
         spec.push_str(&format!("\ndead_letters: {}\n", flow.topic("dead_letters")));
         std::fs::write(flow.dir.path().join("flow.yaml"), spec).unwrap();
-        let created =
-            run(&flow.command(&["topics", "create"], &["--set", &format!("topics.partitions={partitions}")]));
+        let partitions = format!("topics.partitions={partitions}");
+        let created = run(&flow.command(&["topics", "create"], &[&["--set", &partitions], more].concat()));
         assert!(created.status.success(), "{}", text(&created.stderr));
         flow
     }
@@ -72,7 +85,7 @@ impl Flow {
 
     /// The arguments of a command on the flow's file.
     pub fn command(&self, command: &[&str], more: &[&str]) -> Vec<&'static str> {
-        let (broker, registry) = servers();
+        let (broker, registry) = &self.servers;
         let mut arguments: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
         arguments.push(self.spec());
         for setting in [
@@ -89,19 +102,30 @@ impl Flow {
 
     /// Starts the job on the lab with its admin port.
     pub fn start(&self, scale: usize, partitions: u32, more: &[&str]) -> (Running, String) {
+        self.start_with(scale, partitions, more, &[])
+    }
+
+    /// The same with environment variables.
+    pub fn start_with(
+        &self,
+        scale: usize,
+        partitions: u32,
+        more: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Running, String) {
         let address = format!("127.0.0.1:{}", free_port());
         let (scale, partitions) = (scale.to_string(), format!("topics.partitions={partitions}"));
         let listen = format!("admin.listen={address}");
         let mut arguments = vec!["--lab", "--lab-scale", &scale, "--set", &partitions, "--set", &listen];
         arguments.extend(more);
-        let running = Running::start(&self.command(&["run"], &arguments));
+        let running = Running::start_with(&self.command(&["run"], &arguments), variables);
         (running, address)
     }
 
     /// Writes records as any client would: librdkafka with its default partitioner.
     pub fn produce(&self, topic: &str, records: &[KeyValue<'_>]) {
         let producer: BaseProducer =
-            ClientConfig::new().set("bootstrap.servers", &servers().0).create().unwrap();
+            ClientConfig::new().set("bootstrap.servers", &self.servers.0).create().unwrap();
         let topic = self.topic(topic);
         for (key, value) in records {
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&topic);
@@ -114,7 +138,7 @@ impl Flow {
     /// Writes a record once more, with its headers.
     pub fn copy(&self, topic: &str, message: &OwnedMessage) {
         let producer: BaseProducer =
-            ClientConfig::new().set("bootstrap.servers", &servers().0).create().unwrap();
+            ClientConfig::new().set("bootstrap.servers", &self.servers.0).create().unwrap();
         let topic = self.topic(topic);
         let mut record: BaseRecord<'_, [u8], [u8]> =
             BaseRecord::to(&topic).partition(message.partition()).headers(message.headers().unwrap().clone());
@@ -131,7 +155,7 @@ impl Flow {
     /// Reads a topic from its start until `enough` says so.
     pub fn read(&self, topic: &str, mut enough: impl FnMut(&[OwnedMessage]) -> bool) -> Vec<OwnedMessage> {
         let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &servers().0)
+            .set("bootstrap.servers", &self.servers.0)
             .set("group.id", format!("{}-reader", self.prefix))
             .set("auto.offset.reset", "earliest")
             .set("enable.auto.commit", "false")
@@ -150,30 +174,43 @@ impl Flow {
 
     /// The committed records that a topic holds now.
     pub fn all(&self, topic: &str) -> Vec<OwnedMessage> {
+        let mut messages = vec![];
+        self.each(topic, |message| messages.push(message));
+        messages
+    }
+
+    /// Sees the committed records that a topic holds now.
+    pub fn each(&self, topic: &str, mut see: impl FnMut(OwnedMessage)) {
+        let consumer = self.reader(topic);
+        let mut open = consumer.assignment().unwrap().count();
+        let mut heard = Instant::now();
+        while open > 0 {
+            assert!(heard.elapsed() < PATIENCE, "{topic} has no end");
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => see(message.detach()),
+                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                _ => continue,
+            }
+            heard = Instant::now();
+        }
+    }
+
+    /// A consumer of all partitions of a topic from their start, which tells their ends.
+    pub fn reader(&self, topic: &str) -> BaseConsumer {
         let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &servers().0)
+            .set("bootstrap.servers", &self.servers.0)
             .set("group.id", format!("{}-reader", self.prefix))
             .set("enable.partition.eof", "true")
             .create()
             .unwrap();
         let topic = self.topic(topic);
         let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).unwrap();
-        let mut open = metadata.topics()[0].partitions().len();
         let mut list = TopicPartitionList::new();
         for partition in metadata.topics()[0].partitions() {
             list.add_partition_offset(&topic, partition.id(), Offset::Beginning).unwrap();
         }
         consumer.assign(&list).unwrap();
-        let (mut messages, deadline) = (vec![], Instant::now() + PATIENCE);
-        while open > 0 {
-            assert!(Instant::now() < deadline, "{topic} has no end");
-            match consumer.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => messages.push(message.detach()),
-                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
-                _ => {}
-            }
-        }
-        messages
+        consumer
     }
 
     /// The joined records once every name has one.
@@ -197,16 +234,23 @@ pub fn header(message: &OwnedMessage, name: &str) -> Option<String> {
 }
 
 /// Reads values as a foreign consumer does: the schema by its id from the registry, nothing of our own code.
-#[derive(Default)]
-pub struct Foreign(BTreeMap<u32, Schema>);
+pub struct Foreign {
+    registry: String,
+    schemas: BTreeMap<u32, Schema>,
+}
 
 impl Foreign {
+    /// A consumer that asks the registry at this address.
+    pub fn new(registry: &str) -> Self {
+        Self { registry: registry.to_owned(), schemas: BTreeMap::new() }
+    }
+
     pub fn read(&mut self, value: &[u8]) -> Value {
         let (frame, datum) = value.split_at(5);
         assert_eq!(frame[0], 0);
         let id = u32::from_be_bytes(frame[1..].try_into().unwrap());
-        let schema = self.0.entry(id).or_insert_with(|| {
-            let (host, path) = servers().1.trim_start_matches("http://").split_once('/').unwrap();
+        let schema = self.schemas.entry(id).or_insert_with(|| {
+            let (host, path) = self.registry.trim_start_matches("http://").split_once('/').unwrap();
             let (code, body) = page(host, &format!("/{path}/schemas/ids/{id}")).unwrap();
             assert_eq!(code, 200);
             // The body may be chunked.

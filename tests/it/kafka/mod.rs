@@ -1,5 +1,7 @@
 //! On a real Kafka with a real schema registry: records of foreign clients in, records that foreign clients can read out.
 
+mod cluster;
+mod faults;
 mod flow;
 
 use std::collections::BTreeMap;
@@ -22,7 +24,7 @@ fn names_of_a_foreign_client_become_records_that_foreign_clients_read() {
     let mut keys: Vec<_> = joined.iter().map(key).collect();
     keys.sort();
     assert_eq!(keys, names, "each name once");
-    let mut foreign = Foreign::default();
+    let mut foreign = Foreign::new(&flow.servers.1);
     for message in &joined {
         let record = foreign.read(message.payload().unwrap());
         assert!(record["dnsResult"]["statusCode"].is_number(), "{record}");
@@ -277,7 +279,7 @@ fn bad_input_is_answered_or_becomes_a_dead_letter() {
     }
 
     // Requests with a readable key have their answer.
-    let mut foreign = Foreign::default();
+    let mut foreign = Foreign::new(&flow.servers.1);
     let mut statuses = |topic: &str, count: usize| -> Vec<(String, i64)> {
         let messages = flow.read(topic, |messages| messages.len() >= count);
         messages
