@@ -89,6 +89,8 @@ struct OnePartition {
     /// Since when the open names are being read again, if their rows were lost.
     rebuilding: Option<Instant>,
     clock: Millis,
+    /// Up to when the partition is known to have been worked on.
+    worked: Millis,
     /// The partition goes away with the next cut.
     closing: bool,
 }
@@ -103,8 +105,13 @@ impl Join {
             JoinItem::Live(partition) => {
                 let clock = self.partitions.get(&partition).map_or(Millis::MIN, |of| of.clock);
                 self.advance(partition, clock)?;
+                let now = self.setup.clock.now();
                 if let Some(of) = self.partitions.get_mut(&partition) {
                     of.muted = false;
+                    // A partition that is new has had no time that could be lost.
+                    if of.worked > 0 {
+                        of.names.add_outage(of.worked, now, &self.setup.policy);
+                    }
                     if let Some(since) = of.rebuilding.take() {
                         let (names, took) = (of.names.open(), since.elapsed());
                         tracing::info!(partition, names, ?took, "open names are read again");
@@ -127,9 +134,9 @@ impl Join {
 
     fn open(&mut self, partition: u32, opening: Opening) {
         let known = opening.names.iter().map(|(name, _)| name.clone()).collect();
-        let mut names = Names::default();
+        let mut names = Names::new(opening.outages);
         for (name, entry) in opening.names {
-            names.restore(name, entry);
+            names.restore(name, entry, &self.setup.policy);
         }
         let of = OnePartition {
             names,
@@ -141,6 +148,7 @@ impl Join {
             muted: true,
             rebuilding: opening.rebuilt.then(Instant::now),
             clock: opening.clock,
+            worked: opening.worked,
             closing: false,
         };
         self.partitions.insert(partition, of);
@@ -255,16 +263,22 @@ impl Join {
     fn cut(&mut self) -> JoinCut {
         self.shared.join_moved.set(false);
         let mut positions = Vec::new();
+        let now = self.setup.clock.now();
         // What is read again is behind the group; its positions must not go back there.
         for (&partition, of) in self.partitions.iter_mut().filter(|(_, of)| of.moved && !of.muted) {
             of.moved = false;
+            // Not before the time at which names were given up, whatever the clock of the machine says. The end of time is
+            // none.
+            let told = Some(of.clock).filter(|told| *told < Millis::MAX).unwrap_or(0);
+            of.worked = of.worked.max(now).max(told);
+            let outages = of.names.outages(of.clock, &self.setup.policy).to_string();
             let origin = of.origins.cut(&of.next, |name| !of.names.get(name).is_empty());
             let inputs = self.setup.inputs.iter().zip(&of.next).zip(origin);
             positions.extend(inputs.map(|(((_, topic), &offset), origin)| Position {
                 topic: *topic,
                 partition,
                 offset,
-                metadata: Committed::metadata(of.clock, origin),
+                metadata: Committed::metadata(of.clock, origin, of.worked, &outages),
             }));
         }
         // The last flush was written with the cut before, so its payloads may leave memory.

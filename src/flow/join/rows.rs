@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::resume::{Committed, Resumption, resolve};
 use crate::clock::Millis;
 use crate::io::{Position, Start, Topic, Topics};
-use crate::join::{Entry, Names, PartId};
+use crate::join::{Entry, Names, Outages, PartId};
 use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partition_prefix};
 
 /// A payload of an open name.
@@ -65,6 +65,10 @@ pub struct Opening {
     pub names: Vec<(Bytes, Entry<Payload>)>,
     /// The stream's time when the group was last committed.
     pub clock: Millis,
+    /// Up to when the partition was worked on; 0 if it never was.
+    pub worked: Millis,
+    /// Outages before that.
+    pub outages: Outages,
     /// The offset at which each input starts.
     pub starts: Vec<i64>,
     /// The offset of each input behind which all of the open names came in.
@@ -126,11 +130,14 @@ impl JoinRows {
         }
         let clock = group.iter().flatten().map(|committed| committed.clock).max().unwrap_or(0);
         let origin = group.iter().zip(&from).map(|(committed, &from)| {
-            let origin = committed.and_then(|committed| committed.origin);
+            let origin = committed.as_ref().and_then(|committed| committed.origin);
             origin.map_or(from, |origin| origin.min(from))
         });
         let origin = origin.collect();
-        let opening = Opening { names, clock, starts: from, origin, rebuilt };
+        let latest = group.iter().flatten().max_by_key(|committed| committed.worked);
+        let (worked, outages) =
+            latest.map_or_else(Default::default, |latest| (latest.worked, latest.outages.clone()));
+        let opening = Opening { names, clock, worked, outages, starts: from, origin, rebuilt };
         Ok((starts, live_from, opening))
     }
 
