@@ -132,6 +132,9 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     db: DB,
     dir: PathBuf,
+    /// Writes until the process counts as dead: none is done any more.
+    #[cfg(test)]
+    life: std::sync::atomic::AtomicI64,
 }
 
 impl Store {
@@ -158,7 +161,12 @@ impl Store {
             let _ = std::fs::create_dir_all(parent);
         }
         let db = DB::open_cf_descriptors(&db_options, dir, families).map_err(rocks)?;
-        let store = Self(Arc::new(Inner { db, dir: dir.to_owned() }));
+        let store = Self(Arc::new(Inner {
+            db,
+            dir: dir.to_owned(),
+            #[cfg(test)]
+            life: i64::MAX.into(),
+        }));
         match store.get(Family::Meta, FORMAT_KEY)? {
             None => {
                 let mut batch = store.batch();
@@ -233,9 +241,19 @@ impl Store {
 
     /// Writes a batch, all of it or nothing.
     pub fn write(&self, batch: Batch) -> Result<(), StateError> {
+        #[cfg(test)]
+        if self.0.life.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) <= 0 {
+            return Err(StateError::InUse(self.0.dir.clone()));
+        }
         let mut options = WriteOptions::default();
         options.set_sync(false);
         self.0.db.write_opt(batch.writes, &options).map_err(|source| self.error(source))
+    }
+
+    /// From now on only so many writes are done; how many were left before.
+    #[cfg(test)]
+    pub fn dies_after(&self, writes: i64) -> i64 {
+        self.0.life.swap(writes, std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Makes all that was written safe against a power failure.
