@@ -13,7 +13,7 @@ use super::letters::Letters;
 use super::process::connect;
 use crate::config::Settings;
 use crate::error::Failure;
-use crate::flow::headers::REVISION;
+use crate::flow::headers::{REVISION, RUN};
 use crate::flow::{Place, run_of};
 use crate::io::{IoError, RawRecord, Topic, Topics, Transport};
 use crate::spec::Plan;
@@ -28,9 +28,9 @@ pub struct AuditReport {
     pub requests: usize,
     /// Runs with a joined record.
     pub joined: usize,
-    /// Runs that ended with their first result, as names without a zone do.
+    /// Runs that ended without a joined record, as names without a zone do, and those with a record that was too large.
     pub ended_early: usize,
-    /// Requests that are dead letters.
+    /// Requests that are dead letters, and records too large to be written.
     pub dead_letters: usize,
     /// Requests without an outcome, and runs that went on without a joined record: lost, or still open.
     pub missing: usize,
@@ -55,6 +55,8 @@ struct Traces {
     outcomes: u32,
     goes_on: bool,
     joined: u32,
+    /// A record of it was too large to be written.
+    refused: bool,
 }
 
 /// The topics of a flow, for an audit.
@@ -102,7 +104,15 @@ impl Audit {
             }
         })?;
         self.letters.read(|letter| {
-            if letter.topic == self.topics.name(self.entry) {
+            if letter.offset < 0 {
+                // It was never in its topic; without it the run may go no further.
+                if let Some(traces) =
+                    letter.record.headers.text(RUN).and_then(|run| runs.get_mut(run.as_bytes()))
+                {
+                    report.dead_letters += 1;
+                    traces.refused = true;
+                }
+            } else if letter.topic == self.topics.name(self.entry) {
                 let place = Place { topic: self.entry, partition: letter.partition, offset: letter.offset };
                 let run = run_of(&letter.record, place, true).unwrap_or_default();
                 if let Some(traces) = runs.get_mut(&run[..]) {
@@ -136,11 +146,13 @@ fn judge(runs: HashMap<Vec<u8>, Traces>, report: &mut AuditReport) {
             continue;
         }
         let (count, wrong) = match traces.outcomes {
-            0 => (&mut report.missing, Some("no outcome of the request")),
+            0 if !traces.refused => (&mut report.missing, Some("no outcome of the request")),
             outcomes if outcomes > traces.requests => {
                 (&mut report.twice, Some("more outcomes than requests"))
             }
-            _ if traces.goes_on && traces.joined == 0 => (&mut report.missing, Some("no joined record")),
+            _ if traces.goes_on && traces.joined == 0 && !traces.refused => {
+                (&mut report.missing, Some("no joined record"))
+            }
             _ if traces.joined > traces.requests => (&mut report.twice, Some("more than one joined record")),
             _ if traces.joined > 0 => (&mut report.joined, None),
             _ => (&mut report.ended_early, None),
@@ -169,9 +181,13 @@ mod tests {
             ("two outcomes", (1, 2, true, 1), [0, 0, 0, 1]),
             ("joined twice", (1, 1, true, 2), [0, 0, 0, 1]),
             ("asked twice under one run", (2, 2, true, 1), [1, 0, 0, 0]),
+            ("too large: its zone result", (1, 0, false, 0), [0, 1, 0, 0]),
+            ("too large: its joined record", (1, 1, true, 0), [0, 1, 0, 0]),
+            ("too large: a part of it", (1, 1, true, 1), [1, 0, 0, 0]),
             ("the request is gone", (0, 1, true, 2), [0, 0, 0, 0]),
         ] {
-            let traces = Traces { key: b"a.cz".to_vec(), requests, outcomes, goes_on, joined };
+            let refused = case.starts_with("too large");
+            let traces = Traces { key: b"a.cz".to_vec(), requests, outcomes, goes_on, joined, refused };
             let mut report = AuditReport::default();
             judge(HashMap::from([(b"r".to_vec(), traces)]), &mut report);
             let found = [report.joined, report.ended_early, report.missing, report.twice];

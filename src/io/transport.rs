@@ -87,17 +87,20 @@ pub struct Cut {
     pub state: Option<Batch>,
 }
 
-/// A record that the transport will never take, such as one that is larger than it allows.
+/// A record that the transport will not take, since it is too large.
 #[derive(Debug)]
-pub struct Rejected {
+pub struct Rejected<'a> {
     /// The record.
     pub record: Outgoing,
-    /// Why.
-    pub error: IoError,
+    /// Bytes that it may have; `None` if the broker has refused it and does not say.
+    pub room: Option<usize>,
+    /// What is wrong with it.
+    pub error: &'a IoError,
 }
 
-/// Makes the record that is written in place of one that was rejected.
-pub type Instead = Arc<dyn Fn(Rejected) -> Outgoing + Send + Sync>;
+/// Makes a smaller record that is written in place of one that was rejected, and may be rejected again; `None` if there
+/// is none.
+pub type Instead = Arc<dyn Fn(Rejected<'_>) -> Option<Outgoing> + Send + Sync>;
 
 /// Writes records and commits positions. Used by one outbox thread; may block.
 pub trait Committer: Send {
@@ -119,6 +122,6 @@ pub trait Transport: Send + Sync {
     /// Shows what `topic` holds now, the records of each partition in their order, to nobody's account. Blocks.
     fn scan(&self, topic: Topic, visit: Visit<'_>) -> Result<(), IoError>;
 
-    /// A writer for the outbox of worker `slot`. What the transport will never take is replaced by `instead`.
+    /// A writer for the outbox of worker `slot`. What is too large for the transport is replaced by `instead`.
     fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError>;
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Log;
 use super::reader::PartitionReader;
 use crate::io::{
-    Committer, Cut, Instead, IoError, Outgoing, Owner, Reader, Start, Subscription, Topic, Transport, Visit,
+    Committer, Cut, Instead, IoError, Limit, Outgoing, Owner, Reader, Start, Subscription, Topic, Transport,
+    Visit,
 };
 
 /// Bytes of records that a scan holds at once.
@@ -15,12 +16,13 @@ const SCAN: usize = 1 << 20;
 pub struct Embedded {
     log: Log,
     group: String,
+    max_record: usize,
 }
 
 impl Embedded {
-    /// The transport of `group` on the topics of `log`.
-    pub fn new(log: Log, group: impl Into<String>) -> Self {
-        Self { log, group: group.into() }
+    /// The transport of `group` on the topics of `log`, which takes records of at most `max_record` bytes.
+    pub fn new(log: Log, group: impl Into<String>, max_record: usize) -> Self {
+        Self { log, group: group.into(), max_record }
     }
 
     /// The topics.
@@ -68,8 +70,10 @@ impl Transport for Embedded {
         Ok(())
     }
 
-    fn committer(&self, _slot: usize, _instead: Instead) -> Result<Box<dyn Committer>, IoError> {
-        Ok(Box::new(BatchCommitter { log: self.log.clone(), group: self.group.clone(), outputs: Vec::new() }))
+    fn committer(&self, _slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {
+        let (log, group) = (self.log.clone(), self.group.clone());
+        let limit = Limit::new(self.max_record, log.topics().clone(), instead);
+        Ok(Box::new(BatchCommitter { log, group, limit, outputs: Vec::new() }))
     }
 }
 
@@ -90,12 +94,15 @@ impl Drop for Subscribed {
 struct BatchCommitter {
     log: Log,
     group: String,
+    limit: Limit,
     outputs: Vec<Outgoing>,
 }
 
 impl Committer for BatchCommitter {
     fn send(&mut self, records: Vec<Outgoing>) -> Result<(), IoError> {
-        self.outputs.extend(records);
+        for record in records {
+            self.outputs.push(self.limit.fit(record)?);
+        }
         Ok(())
     }
 
