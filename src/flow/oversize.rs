@@ -52,3 +52,6 @@ impl Oversize {
         Some(Outgoing { topic: *topic, partition: *partition, record: cut })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -275,3 +275,30 @@ fn what_is_no_name_is_told_and_loses_nothing() {
     assert_eq!(summary["without_record"]["INVALID_DOMAIN_NAME"], 2);
     assert_eq!(summary["dead_letters"]["key-not-text"], 1);
 }
+
+/// Records that are too large: the page is cut, in the result and in the joined record, and every name has its record.
+#[test]
+fn pages_of_some_megabytes_are_cut_where_records_may_not_be_as_large() {
+    let list = ["obrovska-lab.cz".to_owned(), "plna-lab.cz".to_owned()];
+    for format in ["avro", "json"] {
+        let folder = Folder::new(&list);
+        let format = format!("topics.format={format}");
+        let more =
+            ["--set", "topics.max_record=64KiB", "--set", "tls.max_body=4MiB", "--set", "tls.timeout=30s"];
+        let done =
+            run(&strs(&batch(&folder, 0, &[&more[..], &["--set", &format, "--format", "json"]].concat())));
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let summary: serde_json::Value =
+            serde_json::from_str(text(&done.stderr).lines().last().unwrap()).unwrap();
+        // Once for the result, once for the joined record, which has other parts as well.
+        assert_eq!((&summary["joined"], &summary["complete"]), (&2.into(), &2.into()), "{summary}");
+        assert_eq!((&summary["cut_pages"], &summary["dead_letters"]), (&2.into(), &serde_json::json!({})));
+        let records = records(&folder.path("joined.jsonl"));
+        assert_eq!(names(&records), list);
+        let of = |name: &str| records.iter().find(|record| record["domainName"] == name).unwrap();
+        let page = of("obrovska-lab.cz")["tlsResult"]["html"].as_str().unwrap();
+        assert!((32 << 10..64 << 10).contains(&page.len()), "{}", page.len());
+        assert!(of("obrovska-lab.cz")["tlsResult"]["tlsData"]["certificates"][0].is_object());
+        assert!(of("plna-lab.cz")["tlsResult"]["html"].as_str().unwrap().trim_end().ends_with("</html>"));
+    }
+}
