@@ -256,3 +256,6 @@ impl Drop for Running<'_> {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -302,3 +302,23 @@ fn pages_of_some_megabytes_are_cut_where_records_may_not_be_as_large() {
         assert!(of("plna-lab.cz")["tlsResult"]["html"].as_str().unwrap().trim_end().ends_with("</html>"));
     }
 }
+
+/// What was joined is not lost where it cannot be written: the job ends and says so, and nothing counts as written.
+#[test]
+fn a_full_disk_ends_the_batch_and_loses_nothing() {
+    let list = ["plna-lab.cz".to_owned()];
+    let folder = Folder::new(&list);
+    let mut arguments = batch(&folder, 0, &[]);
+    let output = arguments.iter().position(|argument| argument.ends_with("joined.jsonl")).unwrap();
+    let link = folder.path("joined.jsonl");
+    arguments[output] = "-".to_owned();
+    let mut command = support::domainflow(&strs(&arguments));
+    let full = command.stdout(std::fs::File::create("/dev/full").unwrap()).output().unwrap();
+    assert_eq!(full.status.code(), Some(4), "{}", text(&full.stderr));
+    assert!(text(&full.stderr).contains("batch-output"), "{}", text(&full.stderr));
+    // The same batch once there is room.
+    let again = support::domainflow(&strs(&arguments)).output().unwrap();
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    std::fs::write(&link, again.stdout).unwrap();
+    assert_eq!(names(&records(&link)), list);
+}
