@@ -3,6 +3,7 @@
 mod cluster;
 mod faults;
 mod flow;
+mod quiet;
 mod sizes;
 
 use std::collections::BTreeMap;
