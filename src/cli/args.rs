@@ -71,9 +71,8 @@ pub enum Command {
     Topics(Topics),
     /// Prove from the topics that every request has its outcome and every name its joined record, once
     ///
-    /// Ends with 1 if something is missing or twice, and names it. While the job works, what is still open counts as
-    /// missing.
-    Audit(FlowSpec),
+    /// Ends with 1 if something is missing or twice, and names it. What the job is not done with is named as open.
+    Audit(Audit),
     /// List, show or write again what could not be read
     ///
     /// A record that cannot be read goes to the topic of dead letters with its bytes as they came. Once the reason is
@@ -218,6 +217,23 @@ pub struct FlowSpec {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// What is audited
+    #[command(flatten)]
+    pub flow: FlowSpec,
+    /// Only requests of this time or later: 2026-11-26T12:00:00Z, or 2h for two hours ago
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only requests before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only requests at these offsets of a partition, the last one left out; may be given more than once
+    #[arg(long, value_name = "PARTITION:FROM..TO")]
+    pub offsets: Vec<String>,
 }
 
 /// `topics`.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -10,7 +9,6 @@ use tokio::task::spawn_blocking;
 use super::args::{DeadLetters, Format, Layers, LetterPlace, Which};
 use super::show::{BOLD, DIM, styled};
 use super::{show, start};
-use crate::clock::Millis;
 use crate::config::ConfigError;
 use crate::embed::Letters;
 use crate::error::{Exit, Failure};
@@ -56,7 +54,7 @@ async fn list(layers: &Layers, which: Which, limit: usize, format: Format) -> Re
     let letters = open(layers, &which.spec)?;
     let (listed, counts) = blocking(move || {
         let (mut listed, mut counts) = (Vec::new(), BTreeMap::<String, usize>::new());
-        letters.read(|letter| {
+        letters.read(None, |letter| {
             if which.fits(&letter) {
                 *counts.entry(letter.code.clone()).or_default() += 1;
                 if listed.len() < limit {
@@ -89,7 +87,7 @@ async fn show_one(layers: &Layers, place: LetterPlace, spec: &str, format: Forma
     let letters = open(layers, spec)?;
     let found = blocking(move || {
         let mut found = None;
-        letters.read(|letter| {
+        letters.read(None, |letter| {
             if !place.is_of(&letter) {
                 return ControlFlow::Continue(());
             }
@@ -114,7 +112,7 @@ async fn show_one(layers: &Layers, place: LetterPlace, spec: &str, format: Forma
             line("message", letter.message.clone()),
             line("stage", letter.stage.clone()),
             line("of", source(&letter)),
-            line("time", time(letter.record.time)),
+            line("time", show::time(letter.record.time)),
             line("key", key(&letter)),
             line("value", value),
         ]
@@ -191,11 +189,6 @@ fn source(letter: &Letter) -> String {
 
 fn key(letter: &Letter) -> String {
     letter.record.key.as_ref().map_or_else(|| styled(DIM, "none"), |key| text(key))
-}
-
-fn time(millis: Millis) -> String {
-    let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-    humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
 }
 
 /// Bytes as text: printable ASCII as it is, the rest escaped as in Rust.

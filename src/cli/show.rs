@@ -2,11 +2,13 @@
 //! that closes its end of a pipe has seen enough, which is no error.
 
 use std::io::Write;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::args::Format;
+use crate::clock::Millis;
 use crate::error::{Chain, Coded};
 
 /// Headings.
@@ -78,4 +80,10 @@ pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String
 fn write(to: &mut impl Write, text: &str) {
     // If the reader is gone there is nobody to tell; other errors of standard output are as hopeless.
     let _ = writeln!(to, "{text}").and_then(|()| to.flush());
+}
+
+/// A point in time for people, in UTC.
+pub fn time(millis: Millis) -> String {
+    let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+    humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::process::connect;
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::{Millis, SharedClock, SystemClock};
 use crate::config::Settings;
 use crate::error::Failure;
 use crate::flow::{DeadLetters, Letter, Place};
@@ -41,9 +41,13 @@ impl Letters {
         Ok(Self { transport, topics, topic, letters, clock })
     }
 
-    /// Shows all letters, partition by partition. Blocks.
-    pub fn read(&self, mut visit: impl FnMut(Letter) -> ControlFlow<()>) -> Result<(), IoError> {
-        self.transport.scan(self.topic, &mut |partition, fetched| {
+    /// Shows the letters, partition by partition; those written before `since` may be left out. Blocks.
+    pub fn read(
+        &self,
+        since: Option<Millis>,
+        mut visit: impl FnMut(Letter) -> ControlFlow<()>,
+    ) -> Result<(), IoError> {
+        self.transport.scan(self.topic, since, &mut |partition, fetched| {
             let place = Place { topic: self.topic, partition, offset: fetched.offset };
             visit(Letter::read(place, fetched.record))
         })
@@ -62,7 +66,7 @@ impl Letters {
             committer.commit(Cut { positions: Vec::new(), state: None })
         };
         let start = self.clock.now();
-        self.read(|letter| {
+        self.read(None, |letter| {
             // A running job may answer what is written here with new letters; they are not meant.
             if letter.written >= start || !wanted(&letter) {
                 return ControlFlow::Continue(());

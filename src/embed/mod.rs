@@ -28,7 +28,7 @@ mod process;
 mod service;
 
 pub use ask::{Ask, AskTarget};
-pub use audit::{Audit, AuditReport};
+pub use audit::{Audit, AuditRange, AuditReport};
 pub use batch::{Batch, BatchError, EMBED_CODES, Input, Output, Progress, Summary};
 pub use lab::with_lab;
 pub use letters::Letters;

@@ -21,6 +21,7 @@ mod worker;
 
 pub use dead_letter::{DeadLetters, KEY_CODES, Letter, Place};
 pub use follow_up::{LeadsTo, Next};
+pub use join::stream_time;
 pub use node::run_of;
 pub use parts::Collectors;
 pub use run::{Flow, FlowParts, topics};

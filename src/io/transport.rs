@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use super::{Fetched, IoError, Outgoing, Topic};
+use crate::clock::Millis;
 use crate::state::Batch;
 
 /// A group's place in one partition: all before `offset` is done, and what `metadata` says above it.
@@ -119,8 +120,12 @@ pub trait Transport: Send + Sync {
     /// Starts reading `inputs` as a member of a group; the first decides the ownership of the others.
     fn subscribe(&self, inputs: &[Topic], owner: Arc<dyn Owner>) -> Result<Box<dyn Subscription>, IoError>;
 
-    /// Shows what `topic` holds now, the records of each partition in their order, to nobody's account. Blocks.
-    fn scan(&self, topic: Topic, visit: Visit<'_>) -> Result<(), IoError>;
+    /// Shows what `topic` holds now, the records of each partition in their order, to nobody's account. What was written
+    /// before `since` may be left out. Blocks.
+    fn scan(&self, topic: Topic, since: Option<Millis>, visit: Visit<'_>) -> Result<(), IoError>;
+
+    /// How far the group is in all partitions of these topics; those in which it has not begun are left out. Blocks.
+    fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError>;
 
     /// A writer for the outbox of worker `slot`. What is too large for the transport is replaced by `instead`.
     fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError>;

@@ -13,6 +13,7 @@ mod setup;
 
 pub use feed::{FeedSetup, ResultFeed, ResultMessage};
 pub use keyed::joined;
+pub use resume::stream_time;
 pub use rows::{JoinRows, Opening};
 pub use setup::JoinSetup;
 

@@ -34,6 +34,11 @@ impl Committed {
     }
 }
 
+/// The time of the join's stream, by a position of one of its inputs.
+pub fn stream_time(position: &Position) -> Millis {
+    Committed::read(position).clock
+}
+
 /// Where to start, and from where on to emit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resumption {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::Log;
 use super::reader::PartitionReader;
+use crate::clock::Millis;
 use crate::io::{
-    Committer, Cut, Instead, IoError, Limit, Outgoing, Owner, Reader, Start, Subscription, Topic, Transport,
-    Visit,
+    Committer, Cut, Instead, IoError, Limit, Outgoing, Owner, Position, Reader, Start, Subscription, Topic,
+    Transport, Visit,
 };
 
 /// Bytes of records that a scan holds at once.
@@ -53,7 +54,7 @@ impl Transport for Embedded {
         Ok(Box::new(Subscribed { owner, partitions }))
     }
 
-    fn scan(&self, topic: Topic, visit: Visit<'_>) -> Result<(), IoError> {
+    fn scan(&self, topic: Topic, _since: Option<Millis>, visit: Visit<'_>) -> Result<(), IoError> {
         for partition in 0..self.log.topics().partitions() {
             let mut next = 0;
             loop {
@@ -68,6 +69,12 @@ impl Transport for Embedded {
             }
         }
         Ok(())
+    }
+
+    fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError> {
+        let partitions = 0..self.log.topics().partitions();
+        let each = topics.iter().flat_map(|&topic| partitions.clone().map(move |number| (topic, number)));
+        each.filter_map(|(topic, number)| self.log.position(&self.group, topic, number).transpose()).collect()
     }
 
     fn committer(&self, _slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {

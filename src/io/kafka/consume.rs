@@ -125,15 +125,13 @@ impl Member {
 
     fn assign(&mut self, numbers: &[i32]) -> Result<(), IoError> {
         let mut list = siblings(&self.topics, &self.inputs, numbers);
-        let committed =
-            self.consumer.committed_offsets(list.clone(), POSITIONS_WITHIN).map_err(IoError::Read)?;
+        let committed = committed(&self.consumer, &self.topics, &self.inputs, numbers)?;
         let mut opening = Vec::with_capacity(numbers.len());
         for &number in numbers {
             let positions = self.inputs.iter().map(|&topic| {
-                let element = committed.find_partition(self.topics.name(topic), number)?;
-                let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
-                let metadata = element.metadata().to_owned();
-                Some(Position { topic, partition: number as u32, offset, metadata })
+                let here =
+                    |position: &&Position| (position.topic, position.partition) == (topic, number as u32);
+                committed.iter().find(here).cloned()
             });
             let starts = self.owner.assign(number as u32, positions.collect())?;
             let mut readers = Vec::with_capacity(self.inputs.len());
@@ -168,4 +166,22 @@ impl Member {
         self.held.retain(|held| !numbers.contains(held));
         Ok(())
     }
+}
+/// What the group has committed in these partitions of these topics; where it has not, there is nothing.
+pub(super) fn committed(
+    consumer: &Consumer,
+    topics: &Topics,
+    inputs: &[Topic],
+    numbers: &[i32],
+) -> Result<Vec<Position>, IoError> {
+    let list = siblings(topics, inputs, numbers);
+    let committed = consumer.committed_offsets(list, POSITIONS_WITHIN).map_err(IoError::Read)?;
+    let each = inputs.iter().flat_map(|&topic| numbers.iter().map(move |&number| (topic, number)));
+    let position = |(topic, number): (Topic, i32)| {
+        let element = committed.find_partition(topics.name(topic), number)?;
+        let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
+        let metadata = element.metadata().to_owned();
+        Some(Position { topic, partition: number as u32, offset, metadata })
+    };
+    Ok(each.filter_map(position).collect())
 }

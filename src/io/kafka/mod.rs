@@ -20,7 +20,10 @@ use serde::{Deserialize, Serialize};
 use self::commit::GroupCommitter;
 use self::consume::{Consumer, Subscribed};
 use self::context::GroupContext;
-use super::{Committer, Instead, IoError, Limit, Owner, Subscription, Topic, Topics, Transport, Visit};
+use super::{
+    Committer, Instead, IoError, Limit, Owner, Position, Subscription, Topic, Topics, Transport, Visit,
+};
+use crate::clock::Millis;
 
 pub use topics::{TopicSettings, create_topics};
 
@@ -127,8 +130,13 @@ impl Transport for Kafka {
         Ok(Box::new(subscribed))
     }
 
-    fn scan(&self, topic: Topic, visit: Visit<'_>) -> Result<(), IoError> {
-        scan::scan(&self.config, &self.topics, topic, visit)
+    fn scan(&self, topic: Topic, since: Option<Millis>, visit: Visit<'_>) -> Result<(), IoError> {
+        scan::scan(&self.config, &self.topics, topic, since, visit)
+    }
+
+    fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError> {
+        let numbers: Vec<i32> = (0..self.topics.partitions() as i32).collect();
+        consume::committed(&self.consumer, &self.topics, topics, &numbers)
     }
 
     fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {

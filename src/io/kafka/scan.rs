@@ -11,6 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::KafkaConfig;
 use super::context::LogContext;
 use super::reader::copy;
+use crate::clock::Millis;
 use crate::io::{IoError, Topic, Topics, Visit};
 
 /// How long the broker may be silent before the end of every partition.
@@ -19,11 +20,12 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long one look for a record takes at most.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Shows the committed records of a topic; of transactions that are open, nothing.
+/// Shows the committed records of a topic, from `since` on; of transactions that are open, nothing.
 pub(super) fn scan(
     config: &KafkaConfig,
     topics: &Topics,
     topic: Topic,
+    since: Option<Millis>,
     visit: Visit<'_>,
 ) -> Result<(), IoError> {
     // The client wants the name of a group for any consumer; nothing is ever committed under it.
@@ -33,6 +35,11 @@ pub(super) fn scan(
     let mut list = TopicPartitionList::new();
     for partition in 0..topics.partitions() {
         list.add_partition_offset(name, partition as i32, Offset::Beginning).map_err(IoError::Read)?;
+    }
+    if let Some(since) = since {
+        // Asked for by its time, an offset is that of the first record that is not older; past all of them, the end.
+        list.set_all_offsets(Offset::Offset(since)).map_err(IoError::Read)?;
+        list = consumer.offsets_for_times(list, SILENCE).map_err(IoError::Read)?;
     }
     consumer.assign(&list).map_err(IoError::Read)?;
     let (mut open, mut heard) = (topics.partitions(), Instant::now());

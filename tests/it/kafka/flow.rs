@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -145,6 +145,22 @@ impl Flow {
         (record.key, record.payload) = (message.key(), message.payload());
         producer.send(record).unwrap();
         producer.flush(Duration::from_secs(30)).unwrap();
+    }
+
+    /// Moves the flow's group to the end of a topic, while no member of it runs.
+    pub fn skip(&self, topic: &str) {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.servers.0)
+            .set("group.id", format!("domainflow-{}", self.prefix))
+            .create()
+            .unwrap();
+        let (topic, mut list) = (self.topic(topic), TopicPartitionList::new());
+        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).unwrap();
+        for partition in metadata.topics()[0].partitions() {
+            let (_, end) = consumer.fetch_watermarks(&topic, partition.id(), PATIENCE).unwrap();
+            list.add_partition_offset(&topic, partition.id(), Offset::Offset(end)).unwrap();
+        }
+        consumer.commit(&list, CommitMode::Sync).unwrap();
     }
 
     pub fn produce_names(&self, names: &[String]) {

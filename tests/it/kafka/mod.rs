@@ -96,17 +96,39 @@ fn an_audit_names_what_is_missing_and_what_is_twice() {
     flow.read("processed_zone", |messages| messages.len() >= 2);
     assert!(running.stop("TERM").success());
     let whole = serde_json::json!({
-        "requests": 3, "joined": 1, "ended_early": 2, "dead_letters": 1, "missing": 0, "twice": 0, "named": []
+        "requests": 3, "joined": 1, "ended_early": 2, "dead_letters": 1, "open": 0, "missing": 0, "twice": 0, "named": []
     });
     assert_eq!(audit(&flow, 2, 0), whole);
 
-    // Nobody answers this one, and somebody writes the joined record a second time.
+    // The job has not read this one, and somebody writes the joined record a second time.
     flow.produce_names(&names[1..]);
     flow.copy("all_collected_data", &joined[0]);
     let report = audit(&flow, 2, 1);
-    assert_eq!((&report["missing"], &report["twice"]), (&1.into(), &1.into()));
-    let named = report["named"].to_string();
-    assert!(names.iter().all(|name| named.contains(name)), "{named}");
+    assert_eq!((&report["open"], &report["missing"], &report["twice"]), (&1.into(), &0.into(), &1.into()));
+    let said: BTreeMap<_, _> = report["named"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (finding["key"].as_str().unwrap(), finding["what"].as_str().unwrap()))
+        .collect();
+    assert_eq!(said, BTreeMap::from([(names[0].as_str(), "twice"), (names[1].as_str(), "open")]));
+
+    // Only some requests: by time, and by their place.
+    let requests = |more: &[&str]| {
+        let done = run(&flow
+            .command(&["audit"], &[&["--format", "json", "--set", "topics.partitions=2"], more].concat()));
+        assert_eq!(text(&done.stderr), "");
+        let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+        report["requests"].as_u64().unwrap()
+    };
+    assert_eq!((requests(&["--since", "1h"]), requests(&["--until", "1h"])), (4, 0));
+    let all = ["--offsets", "0:0..9", "--offsets", "1:0..9"];
+    assert_eq!((requests(&all), requests(&["--offsets", "0:9..10"])), (4, 0));
+
+    // Somebody says that it was read.
+    flow.skip("to_process_zone");
+    let report = audit(&flow, 2, 1);
+    assert_eq!((&report["open"], &report["missing"]), (&0.into(), &1.into()));
 }
 
 /// What is left of a job's own files.

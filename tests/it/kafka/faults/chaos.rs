@@ -117,13 +117,9 @@ impl Chaos {
             (32..40, true) if self.mounted && running.contains(&FILLS) => {
                 self.did("full disk");
                 let filler = self.jobs[FILLS].dir.join("filler");
-                // Fails when the disk is full, which is what it is for.
-                let _ = Command::new("fallocate").args(["-l", DISK]).arg(&filler).status();
-                let _ = Command::new("dd")
-                    .args(["if=/dev/zero", "bs=64k", &format!("of={}", filler.display())])
-                    .args(["oflag=append", "conv=notrunc", "status=none"])
-                    .stderr(std::process::Stdio::null())
-                    .status();
+                // It fails when the disk is full, which is what it is for.
+                let zeros = ["if=/dev/zero", "bs=64k", "status=none", &format!("of={}", filler.display())];
+                let _ = Command::new("dd").args(zeros).output();
                 self.mend_after(wait, move || std::fs::remove_file(filler).unwrap());
             }
             (40..48, true) if self.faketime.is_some() && running.contains(&JUMPS) => {
@@ -172,7 +168,9 @@ impl Chaos {
     /// Starts again what ended by itself, and sees whether a server is mended.
     pub fn mend(&mut self) {
         if self.mending.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.mending.take().map(|mending| mending.join().unwrap());
+            if let Some(mending) = self.mending.take() {
+                mending.join().unwrap();
+            }
         }
         for number in 0..JOBS {
             let Some(running) = &mut self.jobs[number].running else { continue };
