@@ -322,3 +322,23 @@ fn a_full_disk_ends_the_batch_and_loses_nothing() {
     std::fs::write(&link, again.stdout).unwrap();
     assert_eq!(names(&records(&link)), list);
 }
+
+/// A name with many addresses, whose joined record is too large even without its page: a dead letter, and nothing stops.
+#[test]
+fn what_is_too_large_without_its_page_is_a_dead_letter() {
+    let list = ["mnoho-lab.com".to_owned(), "plna-lab.cz".to_owned()];
+    let folder = Folder::new(&list);
+    let done = run(&strs(&batch(&folder, 0, &["--set", "topics.max_record=16KiB", "--format", "json"])));
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let summary: serde_json::Value =
+        serde_json::from_str(text(&done.stderr).lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["names"], &summary["joined"]), (&2.into(), &1.into()), "{summary}");
+    assert_eq!(summary["dead_letters"], serde_json::json!({ "record-too-large": 1 }));
+    assert_eq!(names(&records(&folder.path("joined.jsonl"))), list[1..]);
+    let state = format!("state.dir={}", folder.text("state"));
+    let listed = run(&["dead-letters", "list", "domainradar", "--set", &state, "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let letter = &listed["letters"][0];
+    assert_eq!((&letter["key"], &letter["cut"]), (&list[0].as_str().into(), &"value".into()), "{letter}");
+    assert_eq!(letter["of"]["topic"], "all_collected_data");
+}

@@ -3,7 +3,7 @@
 use rdkafka::message::Message as _;
 
 use super::flow::{Flow, Foreign, header, key, servers};
-use super::joined_once;
+use super::{audit, joined_once};
 use crate::support::status;
 
 /// The page is cut to what we are told to write, and further where the broker takes even less; both records say so.
@@ -43,4 +43,26 @@ fn pages_that_are_too_large_are_cut_and_lose_no_name() {
         assert!(running.stop("TERM").success());
         joined_once(&flow, 2, &names);
     }
+}
+
+/// The joined record of a name with many addresses does not fit even without its page. An audit says what became of it.
+#[test]
+fn a_name_whose_record_is_a_dead_letter_is_not_missing() {
+    let flow = Flow::new("letter", 2);
+    let names = ["mnoho-lab.com".to_owned(), "plna-lab.cz".to_owned()];
+    flow.produce_names(&names);
+    let (running, _) = flow.start(0, 2, &["--set", "topics.max_record=16KiB"]);
+    let letters = flow.read("dead_letters", |messages| !messages.is_empty());
+    flow.joined(&names[1..]);
+    assert!(running.stop("TERM").success());
+    let told =
+        ["topic", "code", "cut"].map(|what| header(&letters[0], &format!("domainflow-dead-{what}")).unwrap());
+    assert_eq!(told, [&*flow.topic("all_collected_data"), "record-too-large", "value"]);
+    assert_eq!((key(&letters[0]).as_str(), letters[0].payload()), (names[0].as_str(), None));
+    assert_eq!(
+        audit(&flow, 2, 0),
+        serde_json::json!({
+            "requests": 2, "joined": 1, "ended_early": 1, "dead_letters": 1, "open": 0, "missing": 0, "twice": 0, "named": []
+        })
+    );
 }
