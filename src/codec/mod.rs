@@ -2,12 +2,13 @@
 //!
 //! Decides how a record of `model` looks in a topic of either format, and how encoded parts become a joined record
 //! without being decoded. Knows no topic but by its subject, and nothing of transports. Next: `topic.rs` (values),
-//! `part.rs` and `splice.rs` (the join's side), `registry/mod.rs`.
+//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`.
 
 mod avro;
 mod error;
 mod format;
 mod framing;
+mod page;
 mod part;
 mod registry;
 mod schemas;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use error::DecodeError;
 pub use format::Format;
+pub use page::PageCutter;
 pub use part::{Part, PartKind, PartReader, Reading};
 pub use registry::{FolderRegistry, HttpRegistry, Registry, RegistryConfig, RegistryError, SchemaId};
 pub use schemas::{Known, Schemas, fits};

@@ -36,6 +36,8 @@ pub struct Slot<P> {
     pub status: Status,
     /// When its collector finished.
     pub attempt: Millis,
+    /// Whether its page is not whole.
+    pub cut: bool,
     /// The result.
     pub payload: P,
 }
@@ -128,6 +130,7 @@ impl<P> Entry<P> {
             part: arrival.part,
             status: arrival.status,
             attempt: arrival.attempt,
+            cut: arrival.cut,
             payload: arrival.payload,
         };
         let displaced = match self.position(&slot.part) {

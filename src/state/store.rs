@@ -13,7 +13,7 @@ use crate::error::{Code, Coded, Exit};
 use crate::units::Size;
 
 /// The format of the rows. A store of another number is refused, never misread.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 const FORMAT_KEY: &[u8] = b"format";
 
 /// A family of rows (a RocksDB column family).

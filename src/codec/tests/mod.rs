@@ -1,6 +1,7 @@
 //! Golden bytes of both formats, foreign and broken input. Next: `splice.rs`, over the records of `arbitrary.rs`.
 
 mod arbitrary;
+mod page;
 mod splice;
 
 use std::sync::Arc;

@@ -25,7 +25,7 @@ use crate::codec::{DecodeError, Part, PartKind};
 use crate::engine::Epoch;
 use crate::flow::dead_letter::Place;
 use crate::flow::deliver::Out;
-use crate::flow::headers::RUN;
+use crate::flow::headers::{CUT, RUN};
 use crate::flow::shared::Shared;
 use crate::io::{Fetched, IoError, Position, RawRecord};
 use crate::join::{Arrival, DnsFacts, End, Ignored, Names, PartId, Step};
@@ -351,6 +351,7 @@ fn arrival(kind: PartKind, address: Option<Arc<str>>, record: &RawRecord, part: 
         status: part.status,
         attempt: part.attempt,
         time: record.time,
+        cut: record.headers.text(CUT).is_some(),
         dns,
         payload: Payload::Memory { bytes: part.body, stored: false },
     }

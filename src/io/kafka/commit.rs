@@ -3,12 +3,11 @@
 //! commit: the broker checks its generation.
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::KafkaConfig;
 use super::consume::Consumer;
 use super::transaction::Transactions;
-use crate::io::{Committer, Cut, Instead, IoError, Outgoing, Position, Topics};
+use crate::io::{Committer, Cut, IoError, Limit, Outgoing, Position, Topics};
 
 /// Writes and commits for one worker.
 pub(super) struct GroupCommitter {
@@ -19,13 +18,12 @@ pub(super) struct GroupCommitter {
 
 impl GroupCommitter {
     pub(super) fn new(
-        config: &KafkaConfig,
-        id: &str,
+        producer: &ClientConfig,
         topics: Topics,
         consumer: Consumer,
-        instead: Instead,
+        limit: Limit,
     ) -> Result<Self, IoError> {
-        let transactions = Transactions::new(config, id, topics.clone(), instead)?;
+        let transactions = Transactions::new(producer, topics.clone(), limit)?;
         Ok(Self { transactions, consumer, topics })
     }
 

@@ -4,6 +4,8 @@ mod cluster;
 mod deadlines;
 mod faults;
 mod flow;
+mod quiet;
+mod sizes;
 
 use std::collections::BTreeMap;
 
@@ -223,6 +225,10 @@ fn processes_that_come_and_go_lose_nothing_and_repeat_nothing() {
     assert_eq!(second.stop("KILL").code(), None);
     assert!(first.stop("TERM").success());
     flow.joined(&names);
+    wait_for("the end of all calls", || {
+        let report = status(&of_third)?;
+        report["nodes"].as_array()?.iter().all(|node| node["in_flight"] == 0).then_some(())
+    });
     assert!(third.stop("TERM").success());
     joined_once(&flow, partitions, &names);
 }
