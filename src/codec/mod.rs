@@ -2,10 +2,12 @@
 //!
 //! Decides how a record of `model` looks in a topic of either format, and how encoded parts become a joined record
 //! without being decoded. Knows no topic but by its subject, and nothing of transports. Next: `topic.rs` (values),
-//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`.
+//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`, `fit.rs` (which
+//! schemas go together).
 
 mod avro;
 mod error;
+mod fit;
 mod format;
 mod framing;
 mod page;
@@ -17,11 +19,15 @@ mod topic;
 mod wire;
 
 pub use error::DecodeError;
+pub use fit::{Breaks, Difference, differences};
 pub use format::Format;
 pub use page::PageCutter;
 pub use part::{Part, PartKind, PartReader, Reading};
-pub use registry::{FolderRegistry, HttpRegistry, Registry, RegistryConfig, RegistryError, SchemaId};
-pub use schemas::{Known, Schemas, fits};
+pub use registry::{
+    Comparison, FolderRegistry, HttpRegistry, Registry, RegistryConfig, RegistryError, SchemaId, agree,
+    compare,
+};
+pub use schemas::{Known, Schemas};
 pub use splice::{ByCollector, JoinedParts, Splicer};
 pub use topic::TopicCodec;
 pub use wire::{RECORDS, RecordSchema, Wire};

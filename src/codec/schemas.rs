@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use apache_avro::Schema;
-use apache_avro::schema_compatibility::SchemaCompatibility;
 use tokio::time::Instant;
 
 use super::avro::Foreign;
@@ -119,17 +118,4 @@ impl Schemas {
 /// The subject of the values of a topic (Confluent's TopicNameStrategy).
 pub(super) fn subject(topic: &str) -> String {
     format!("{topic}-value")
-}
-
-/// Whether records of the schemas `ours` and `theirs` can be read by each other's readers; if not, why.
-pub fn fits(ours: &str, theirs: &str) -> Result<(), String> {
-    let parse = |text: &str| Schema::parse_str(text).map_err(|error| super::error::cut(error.to_string()));
-    let (ours, theirs) = (parse(ours)?, parse(theirs)?);
-    let read = |writer: &Schema, reader: &Schema, what: &str| {
-        SchemaCompatibility::can_read(writer, reader)
-            .map(drop)
-            .map_err(|error| super::error::cut(format!("{what}: {error}")))
-    };
-    read(&theirs, &ours, "we cannot read what is there")?;
-    read(&ours, &theirs, "readers of what is there cannot read ours")
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::{SharedClock, SystemClock};
-use crate::codec::{FolderRegistry, Format, HttpRegistry, Registry, Schemas};
+use crate::codec::{FolderRegistry, Format, HttpRegistry, Registry, Schemas, agree, compare};
 use crate::collect::dns::DnsCollector;
 use crate::collect::geo_asn::GeoAsnCollector;
 use crate::collect::nerd::NerdCollector;
@@ -158,16 +158,21 @@ impl Process {
         let mut asked = vec!["databases"];
         if self.log.is_none() {
             asked.push("broker and topics");
-            for topic in self.plan.topics.iter().filter(|topic| topic.format == Format::Avro) {
-                self.schemas.registry().latest(&format!("{}-value", topic.name)).await?;
-            }
+            self.agree().await?;
             asked.push("schema registry");
         }
         Ok(asked)
     }
 
+    /// Makes sure that our schemas go together with those of the registry, before any of ours is registered.
+    async fn agree(&self) -> Result<(), Failure> {
+        let registry = self.schemas.registry();
+        Ok(agree(compare(registry.as_ref(), self.plan.schemas()).await?)?)
+    }
+
     /// Starts the flow on the current Tokio runtime.
     pub(super) async fn start(&self) -> Result<Flow, Failure> {
+        self.agree().await?;
         Flow::start(FlowParts {
             plan: self.plan.clone(),
             topics: self.topics.clone(),

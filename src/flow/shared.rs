@@ -13,8 +13,8 @@ use crate::engine::Tracker;
 use crate::io::{Position, Topic};
 use crate::telemetry::PartitionMeter;
 
-/// Longest metadata of a commit that Kafka takes.
-const METADATA: usize = 4096;
+/// Longest metadata of a position: what Kafka takes, without the version that the transport puts before it.
+const METADATA: usize = 4096 - 16;
 
 /// What the operators of a worker share.
 #[derive(Default)]

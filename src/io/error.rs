@@ -1,5 +1,6 @@
 //! What can be wrong with a transport.
 
+use super::kafka::POSITIONS_VERSION;
 use crate::error::{Code, Coded, Exit};
 use crate::state::StateError;
 
@@ -50,6 +51,16 @@ pub enum IoError {
     /// The partitions went to another process before what was done for them was committed.
     #[error("partitions of this process went to another one")]
     Fenced,
+    /// The group's position says something that this version does not read.
+    #[error(
+        "the group's position in {place} has format {found}, this version reads format {POSITIONS_VERSION}"
+    )]
+    Positions {
+        /// The topic and the partition.
+        place: String,
+        /// The format it says it has.
+        found: String,
+    },
     /// Reading failed for good.
     #[error("Kafka cannot be read")]
     Read(#[source] rdkafka::error::KafkaError),
@@ -94,6 +105,8 @@ codes! {
         "check the broker's log; the job can be started again, nothing is lost";
     FENCED = "kafka-fenced", Unreachable, "The group gave the partitions of this process to another one, as when it was not heard of for longer than session.timeout.ms.",
         "start it again: nothing is lost or written twice";
+    POSITIONS = "group-format", Unreachable, "The positions of the group were committed by a version with another format, or by another program.",
+        "use the version that committed them, or begin anew in another group with --set kafka.group_id=NAME; nothing was changed";
     READ = "kafka-read", Unreachable, "The broker cannot be read from.",
         "check the broker's log; the job can be started again, nothing is lost";
     RECORD = "record-broken", State, "A record of the embedded transport cannot be read.",
@@ -113,6 +126,7 @@ impl Coded for IoError {
             IoError::TooLarge { .. } => &TOO_LARGE,
             IoError::Write { .. } => &WRITE,
             IoError::Fenced => &FENCED,
+            IoError::Positions { .. } => &POSITIONS,
             IoError::Read(_) => &READ,
             IoError::State(error) => error.code(),
             IoError::Record { .. } => &RECORD,

@@ -21,7 +21,7 @@ pub struct Position {
     pub partition: u32,
     /// The offset to go on from.
     pub offset: i64,
-    /// Text of at most 4096 characters that is kept with the offset.
+    /// Text of at most 4080 characters that is kept with the offset.
     pub metadata: String,
 }
 

@@ -1,5 +1,6 @@
 //! From the document to the plan: names resolved, kinds of records matched, nothing left to fail at run time.
 
+use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
 use super::diagnose::SpecError;
@@ -14,13 +15,26 @@ const JOINED: &str = "all_collected_data";
 /// Longest topic name that Kafka takes.
 const LONGEST_NAME: usize = 249;
 
-pub fn check(file: &str, document: Document, format: Format) -> Result<Plan, SpecError> {
-    let version = document.version.value;
-    if version != VERSION {
-        let message = format!("version {version} of the file format is not known");
-        return Err(SpecError::at(file, document.version.referenced, message)
-            .with_hint(format!("this version of domainflow reads version {VERSION}")));
+/// What a file of any version has.
+#[derive(Deserialize)]
+pub struct Head {
+    /// Version of the file's format.
+    pub version: Spanned<u32>,
+}
+
+/// Refuses a file of another version.
+pub fn version(file: &str, version: &Spanned<u32>) -> Result<(), SpecError> {
+    if version.value == VERSION {
+        return Ok(());
     }
+    let message = format!("version {} of the file format is not known", version.value);
+    Err(SpecError::at(file, version.referenced, message)
+        .with_hint(format!("this version of domainflow reads version {VERSION}")))
+}
+
+/// Makes the plan of a document.
+pub fn check(file: &str, document: Document, format: Format) -> Result<Plan, SpecError> {
+    version(file, &document.version)?;
     let mut checker = Checker { file, format, formats: &document.formats, topics: Vec::new() };
     let mut plan = Plan {
         name: checker.name(&document.name, "a flow name")?,

@@ -25,8 +25,16 @@ use crate::codec::Format;
 /// Reads and checks the text of a dataflow file. `file` names it in errors; `format` is that of topics the file says
 /// nothing about.
 pub fn parse(file: &str, text: &str, format: Format) -> Result<Plan, SpecError> {
-    let document = serde_saphyr::from_str(text).map_err(|error| diagnose::syntax(file, &error))?;
-    check::check(file, document, format)
+    match serde_saphyr::from_str(text) {
+        Ok(document) => check::check(file, document, format),
+        Err(error) => {
+            // What looks like a mistake may be right in another version.
+            if let Ok(check::Head { version }) = serde_saphyr::from_str(text) {
+                check::version(file, &version)?;
+            }
+            Err(diagnose::syntax(file, &error))
+        }
+    }
 }
 
 #[cfg(test)]

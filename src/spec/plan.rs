@@ -1,6 +1,8 @@
 //! A checked plan: what runs, on which topics, in which formats. Everything in it is known to fit.
 
-use crate::codec::{Format, PartKind};
+use apache_avro::Schema;
+
+use crate::codec::{Format, PartKind, RECORDS};
 use crate::collect::catalogue::{Described, FollowUp};
 use crate::units::Span;
 
@@ -81,6 +83,14 @@ impl Plan {
     /// The topic called `name`.
     pub fn topic(&self, name: &str) -> Option<&TopicPlan> {
         self.topics.iter().find(|topic| topic.name == name)
+    }
+
+    /// The topics of format avro, each with the schema of its records.
+    pub fn schemas(&self) -> impl Iterator<Item = (&str, &'static Schema)> {
+        self.topics.iter().filter(|topic| topic.format == Format::Avro).filter_map(|topic| {
+            let record = RECORDS.iter().find(|known| Some(known.topic) == topic.record)?;
+            Some((topic.name.as_str(), (record.schema)()))
+        })
     }
 
     /// The topic that takes the first requests: that of the zone collector, or the first.

@@ -37,6 +37,11 @@ fn mistakes_have_a_place_and_a_hint() {
             "f.yaml:1:10: version 2 of the file format is not known",
             "reads version 1",
         ),
+        (
+            "name: f\nstages: [{what: ever}]\nversion: 3\n".to_owned(),
+            "f.yaml:3:10: version 3 of the file format is not known",
+            "reads version 1",
+        ),
         ("version: 1\nname: f\nnodes: {}\n".to_owned(), "f.yaml:2:7: the flow has no nodes", ""),
         (
             "version: 1\nname: f\nnode: {}\n".to_owned(),

@@ -1,8 +1,9 @@
 //! What outlives the process: one RocksDB a process, in families of rows, written in atomic batches.
 //!
 //! Decides how the store is opened, versioned and laid out on disk; not what its rows mean to the join (`rows.rs` only
-//! gives them keys) or to the embedded transport (`io/embedded`). Next: `store.rs`, `rows.rs`.
+//! gives them keys) or to the embedded transport (`io/embedded`). Next: `store.rs`, `format.rs`, `rows.rs`.
 
+mod format;
 mod rows;
 mod store;
 

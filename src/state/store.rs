@@ -9,12 +9,13 @@ use rocksdb::{
     Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
+use super::format::{Standing, check_families, standing};
 use crate::error::{Code, Coded, Exit};
 use crate::units::Size;
 
 /// The format of the rows. A store of another number is refused, never misread.
-const FORMAT: &str = "2";
-const FORMAT_KEY: &[u8] = b"format";
+pub(super) const FORMAT: &str = "2";
+pub(super) const FORMAT_KEY: &[u8] = b"format";
 
 /// A family of rows (a RocksDB column family).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +33,10 @@ pub enum Family {
 }
 
 impl Family {
-    const ALL: [Family; 5] = [Family::Meta, Family::Entries, Family::Parts, Family::Positions, Family::Log];
+    pub(super) const ALL: [Family; 5] =
+        [Family::Meta, Family::Entries, Family::Parts, Family::Positions, Family::Log];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Family::Meta => "meta",
             Family::Entries => "entries",
@@ -151,33 +153,23 @@ impl Store {
         db_options.set_keep_log_file_num(2);
         db_options.set_max_total_wal_size(4 * options.write_buffer.0);
         db_options.set_wal_recovery_mode(rocksdb::DBRecoveryMode::PointInTime);
-        let rocks = |source: rocksdb::Error| {
-            let locked = source.as_ref().contains("lock");
-            let dir = dir.to_owned();
-            if locked { StateError::InUse(dir) } else { StateError::Rocks { dir, source } }
-        };
         if let Some(parent) = dir.parent() {
             // RocksDB makes the directory itself but not those above it; if this fails, RocksDB says so.
             let _ = std::fs::create_dir_all(parent);
         }
-        let db = DB::open_cf_descriptors(&db_options, dir, families).map_err(rocks)?;
+        check_families(dir, &db_options)?;
+        let db = DB::open_cf_descriptors(&db_options, dir, families).map_err(opening(dir))?;
+        let standing = standing(&db, dir, Family::ALL.map(Family::name))?;
         let store = Self(Arc::new(Inner {
             db,
             dir: dir.to_owned(),
             #[cfg(test)]
             life: i64::MAX.into(),
         }));
-        match store.get(Family::Meta, FORMAT_KEY)? {
-            None => {
-                let mut batch = store.batch();
-                batch.put(Family::Meta, FORMAT_KEY, FORMAT.as_bytes());
-                store.write(batch)?;
-            }
-            Some(found) if found == FORMAT.as_bytes() => {}
-            Some(found) => {
-                let found = String::from_utf8_lossy(&found).into_owned();
-                return Err(StateError::Format { dir: dir.to_owned(), found });
-            }
+        if standing == Standing::New {
+            let mut batch = store.batch();
+            batch.put(Family::Meta, FORMAT_KEY, FORMAT.as_bytes());
+            store.write(batch)?;
         }
         Ok(store)
     }
@@ -273,6 +265,15 @@ impl Store {
 
     fn error(&self, source: rocksdb::Error) -> StateError {
         StateError::Rocks { dir: self.0.dir.clone(), source }
+    }
+}
+
+/// Why a store cannot be opened.
+pub(super) fn opening(dir: &Path) -> impl Fn(rocksdb::Error) -> StateError {
+    move |source| {
+        let locked = source.as_ref().contains("lock");
+        let dir = dir.to_owned();
+        if locked { StateError::InUse(dir) } else { StateError::Rocks { dir, source } }
     }
 }
 

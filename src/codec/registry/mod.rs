@@ -1,6 +1,7 @@
 //! The schema registry: schemas by id, ids by subject. Two implementations: Confluent's HTTP API, and a folder of files
-//! for the embedded transport.
+//! for the embedded transport. `compare.rs` holds our schemas beside what is there.
 
+mod compare;
 mod folder;
 mod http;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Coded, Exit};
 
+pub use compare::{Comparison, agree, compare};
 pub use folder::FolderRegistry;
 pub use http::HttpRegistry;
 
@@ -69,6 +71,9 @@ pub enum RegistryError {
         /// Its reason.
         detail: String,
     },
+    /// Schemas in the registry and ours cannot be read by each other's readers.
+    #[error("schemas in the registry do not go together with ours{}", told(.0))]
+    Incompatible(Vec<Comparison>),
     /// The folder cannot be used.
     #[error("the schemas in {dir} cannot be used: {detail}")]
     Folder {
@@ -77,6 +82,11 @@ pub enum RegistryError {
         /// What happened.
         detail: String,
     },
+}
+
+/// One line for each topic that does not fit, and one below for each difference.
+fn told(comparisons: &[Comparison]) -> String {
+    comparisons.iter().map(|comparison| format!("\n{comparison}")).collect()
 }
 
 static UNREACHABLE: Code = Code {
@@ -92,6 +102,13 @@ static REFUSED: Code = Code {
     about: "The schema registry refuses a schema, most often because it is incompatible with an older one.",
     hint: "compare with `domainflow schema check SPEC`",
 };
+static INCOMPATIBLE: Code = Code {
+    name: "registry-incompatible",
+    exit: Exit::Unreachable,
+    about: "The newest schema of a topic in the registry and ours cannot be read by each other's readers.",
+    hint: "use the version of this program that goes with what is registered, or topics of other names; if the break is \
+           meant, `domainflow schema register SPEC` makes ours the newest, where the registry allows it",
+};
 static FOLDER: Code = Code {
     name: "schemas-broken",
     exit: Exit::State,
@@ -100,13 +117,14 @@ static FOLDER: Code = Code {
 };
 
 /// All codes of this component.
-pub(super) static CODES: &[&Code] = &[&UNREACHABLE, &REFUSED, &FOLDER];
+pub(super) static CODES: &[&Code] = &[&UNREACHABLE, &REFUSED, &INCOMPATIBLE, &FOLDER];
 
 impl Coded for RegistryError {
     fn code(&self) -> &'static Code {
         match self {
             RegistryError::Unreachable { .. } => &UNREACHABLE,
             RegistryError::Refused { .. } => &REFUSED,
+            RegistryError::Incompatible(_) => &INCOMPATIBLE,
             RegistryError::Folder { .. } => &FOLDER,
         }
     }

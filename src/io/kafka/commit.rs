@@ -3,9 +3,10 @@
 //! commit: the broker checks its generation.
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::ClientConfig;
 
 use super::consume::Consumer;
+use super::positions::to_commit;
 use super::transaction::Transactions;
 use crate::io::{Committer, Cut, IoError, Limit, Outgoing, Position, Topics};
 
@@ -26,18 +27,6 @@ impl GroupCommitter {
         let transactions = Transactions::new(producer, topics.clone(), limit)?;
         Ok(Self { transactions, consumer, topics })
     }
-
-    fn offsets(&self, positions: &[Position]) -> Result<TopicPartitionList, IoError> {
-        let mut list = TopicPartitionList::with_capacity(positions.len());
-        for position in positions {
-            let mut element = list.add_partition(self.topics.name(position.topic), position.partition as i32);
-            element
-                .set_offset(Offset::Offset(position.offset))
-                .map_err(|source| IoError::Write { what: "offsets", source })?;
-            element.set_metadata(&position.metadata);
-        }
-        Ok(list)
-    }
 }
 
 impl Committer for GroupCommitter {
@@ -46,7 +35,8 @@ impl Committer for GroupCommitter {
     }
 
     fn commit(&mut self, cut: Cut) -> Result<(), IoError> {
-        let offsets = self.offsets(&cut.positions)?;
+        let offsets = to_commit(&self.topics, &cut.positions)
+            .map_err(|source| IoError::Write { what: "offsets", source })?;
         let Self { transactions, consumer, topics } = self;
         let partitions =
             || cut.positions.iter().map(|position| consumer.context().times_given_up(position.partition));

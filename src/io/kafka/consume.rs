@@ -15,15 +15,12 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 
 use super::context::{GroupContext, Rebalance, siblings};
+use super::positions::{self, POSITIONS_WITHIN};
 use super::reader::QueueReader;
 use crate::io::{IoError, Owner, Position, Reader, Start, Subscription, Topic, Topics};
 
 /// The consumer of a group, shared by the polling thread, the readers and the committers.
 pub(super) type Consumer = Arc<BaseConsumer<GroupContext>>;
-
-/// How long the broker may take to tell the group's positions. It waits for the transactions of a killed process, which end
-/// after 30 s at most.
-const POSITIONS_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often the polling thread looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(200);
@@ -125,7 +122,7 @@ impl Member {
 
     fn assign(&mut self, numbers: &[i32]) -> Result<(), IoError> {
         let mut list = siblings(&self.topics, &self.inputs, numbers);
-        let committed = committed(&self.consumer, &self.topics, &self.inputs, numbers)?;
+        let committed = positions::committed(&self.consumer, &self.topics, &self.inputs, numbers)?;
         let mut opening = Vec::with_capacity(numbers.len());
         for &number in numbers {
             let positions = self.inputs.iter().map(|&topic| {
@@ -166,22 +163,4 @@ impl Member {
         self.held.retain(|held| !numbers.contains(held));
         Ok(())
     }
-}
-/// What the group has committed in these partitions of these topics; where it has not, there is nothing.
-pub(super) fn committed(
-    consumer: &Consumer,
-    topics: &Topics,
-    inputs: &[Topic],
-    numbers: &[i32],
-) -> Result<Vec<Position>, IoError> {
-    let list = siblings(topics, inputs, numbers);
-    let committed = consumer.committed_offsets(list, POSITIONS_WITHIN).map_err(IoError::Read)?;
-    let each = inputs.iter().flat_map(|&topic| numbers.iter().map(move |&number| (topic, number)));
-    let position = |(topic, number): (Topic, i32)| {
-        let element = committed.find_partition(topics.name(topic), number)?;
-        let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
-        let metadata = element.metadata().to_owned();
-        Some(Position { topic, partition: number as u32, offset, metadata })
-    };
-    Ok(each.filter_map(position).collect())
 }

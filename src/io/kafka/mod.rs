@@ -1,11 +1,12 @@
 //! Topics of a real Kafka, through librdkafka.
 //!
 //! Decides the client settings that the guarantees rest on; everything else can be set in `[kafka.properties]`. Next:
-//! `consume.rs` (group and assignment), `commit.rs` (producer and commits), `topics.rs` (checks, creation).
+//! `consume.rs` (group and assignment), `commit.rs` (producer and commits), `positions.rs` (what is committed), `topics.rs` (checks, creation).
 
 mod commit;
 mod consume;
 mod context;
+mod positions;
 mod reader;
 mod scan;
 mod topics;
@@ -25,6 +26,7 @@ use super::{
 };
 use crate::clock::Millis;
 
+pub(super) use positions::VERSION as POSITIONS_VERSION;
 pub use topics::{TopicSettings, create_topics};
 
 /// Section `kafka`: where the brokers are, and how to talk to them.
@@ -136,7 +138,7 @@ impl Transport for Kafka {
 
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError> {
         let numbers: Vec<i32> = (0..self.topics.partitions() as i32).collect();
-        consume::committed(&self.consumer, &self.topics, topics, &numbers)
+        positions::committed(&self.consumer, &self.topics, topics, &numbers)
     }
 
     fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {
