@@ -126,6 +126,7 @@ impl Join {
             }
             JoinItem::Cut => {
                 let share = self.cut();
+                self.setup.rows.sweep(Instant::now())?;
                 self.out.push(Out::Cut(Rc::new(Cell::new(Some(share)))));
             }
         }
@@ -292,7 +293,12 @@ impl Join {
         let due =
             self.flushed.elapsed() >= self.setup.flush_interval || closing || self.shared.join_ended.get();
         let state = due.then(|| self.flush());
-        self.partitions.retain(|_, of| !of.closing);
+        self.partitions.retain(|&partition, of| {
+            if of.closing {
+                self.setup.rows.leave(partition);
+            }
+            !of.closing
+        });
         JoinCut { positions, state: state.filter(|batch| !batch.is_empty()) }
     }
 

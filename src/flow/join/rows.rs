@@ -3,8 +3,9 @@
 //! A name that completes within the flush interval never touches the disk. Payloads that are on disk leave memory when
 //! it is short, the oldest first.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use crate::clock::Millis;
 use crate::io::{Position, Start, Topic, Topics};
 use crate::join::{Entry, Names, Outages, PartId};
 use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partition_prefix};
+
+/// How long the rows of a partition that is elsewhere are kept. By then most of its open names are others.
+const KEPT: Duration = Duration::from_secs(600);
 
 /// A payload of an open name.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,12 +87,45 @@ pub struct JoinRows {
     store: Store,
     group: String,
     topics: Topics,
+    /// Partitions that are elsewhere, and since when.
+    left: Arc<Mutex<BTreeMap<u32, Instant>>>,
 }
 
 impl JoinRows {
     /// The rows of `group` in `store`.
     pub fn new(store: Store, group: &str, topics: Topics) -> Self {
-        Self { store, group: group.to_owned(), topics }
+        // Which of them this process gets is not known yet.
+        let left = (0..topics.partitions()).map(|partition| (partition, Instant::now())).collect();
+        Self { store, group: group.to_owned(), topics, left: Arc::new(Mutex::new(left)) }
+    }
+
+    /// The partition goes to another process; its rows are kept for a while, should it come back.
+    pub fn leave(&self, partition: u32) {
+        self.left().insert(partition, Instant::now());
+    }
+
+    /// Deletes the rows of partitions that have been elsewhere for long: they save no reading any more.
+    pub fn sweep(&self, now: Instant) -> Result<(), StateError> {
+        // Held while rows are deleted, so that no partition comes back meanwhile.
+        let mut left = self.left();
+        let mut batch = self.store.batch();
+        left.retain(|&partition, since| {
+            let stays = now.saturating_duration_since(*since) < KEPT;
+            if !stays {
+                let (start, end) = partition_prefix(partition);
+                batch.delete_range(Family::Entries, &start, &end);
+                batch.delete_range(Family::Parts, &start, &end);
+                for topic in self.topics.iter() {
+                    batch.delete(Family::Positions, &self.position_key(topic, partition));
+                }
+            }
+            stays
+        });
+        if batch.is_empty() { Ok(()) } else { self.store.write(batch) }
+    }
+
+    fn left(&self) -> MutexGuard<'_, BTreeMap<u32, Instant>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The table of topics.
@@ -103,6 +140,7 @@ impl JoinRows {
         partition: u32,
         inputs: &[(Topic, Option<&Position>)],
     ) -> Result<(Vec<Start>, Vec<i64>, Opening), StateError> {
+        self.left().remove(&partition);
         let rows = inputs.iter().map(|&(topic, _)| self.position(topic, partition));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let group: Vec<_> = inputs.iter().map(|(_, position)| position.map(Committed::read)).collect();
@@ -288,4 +326,33 @@ impl Changes {
 /// Bytes of an entry's payloads in memory.
 pub fn in_memory(entry: &Entry<Payload>) -> usize {
     entry.slots().iter().map(|slot| slot.payload.in_memory()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::StoreOptions;
+
+    #[test]
+    fn rows_of_a_partition_that_is_elsewhere_are_kept_for_a_while() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let topics = Topics::new(["zone".to_owned()], 3);
+        let (topic, rows) = (Topic(0), JoinRows::new(store, "g", topics));
+        (0..3).for_each(|partition| rows.reset(partition, &[(topic, 5)]).unwrap());
+        let there = || [0, 1, 2].map(|partition| rows.position(topic, partition).unwrap().is_some());
+        // The first is this process's, the second comes and goes, the third never comes.
+        rows.reopen(0, &[(topic, None)]).unwrap();
+        rows.reopen(1, &[(topic, None)]).unwrap();
+        let start = Instant::now();
+        rows.sweep(start + KEPT - Duration::from_secs(60)).unwrap();
+        assert_eq!(there(), [true; 3]);
+        rows.sweep(start + KEPT).unwrap();
+        assert_eq!(there(), [true, true, false]);
+        rows.leave(1);
+        rows.sweep(start + KEPT / 2).unwrap();
+        assert_eq!(there(), [true, true, false]);
+        rows.sweep(start + KEPT * 2).unwrap();
+        assert_eq!(there(), [true, false, false]);
+    }
 }

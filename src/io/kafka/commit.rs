@@ -2,8 +2,8 @@
 //! outputs exactly once for everybody who reads committed records. A member whose partitions were taken away cannot
 //! commit: the broker checks its generation.
 
-use rdkafka::consumer::Consumer as _;
 use rdkafka::ClientConfig;
+use rdkafka::consumer::Consumer as _;
 
 use super::consume::Consumer;
 use super::positions::to_commit;
