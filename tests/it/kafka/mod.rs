@@ -3,6 +3,8 @@
 mod cluster;
 mod faults;
 mod flow;
+mod registry;
+mod schemas;
 
 use std::collections::BTreeMap;
 
