@@ -282,3 +282,6 @@ impl Changes {
 pub fn in_memory(entry: &Entry<Payload>) -> usize {
     entry.slots().iter().map(|slot| slot.payload.in_memory()).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,7 @@ fn old_and_new_programs_work_together() {
         (register(&flow, "to_process_zone", &older), register(&flow, "to_process_zone", &newer));
     let by_older = written(of_older, &older, json!({ "collectRDAP": true }));
     let by_newer = written(of_newer, &newer, json!({ "label": "by the newer one", "added": { "a": 1 } }));
-    let names = ["kratka-lab.cz".to_owned(), "plna-lab.cz".to_owned()];
+    let names = ["www.plna-lab.cz".to_owned(), "plna-lab.cz".to_owned()];
     let record = |index: usize, value: &[u8]| {
         flow.produce("to_process_zone", &[(Some(names[index].as_bytes()), Some(value))])
     };

@@ -1,0 +1,52 @@
+//! What lies in a store is read by every version of the same format.
+
+use super::*;
+use crate::join::{Arrival, DnsFacts, Policy};
+use crate::model::Status;
+
+/// An open name with a part of each kind of key.
+fn entry() -> Entry<Payload> {
+    let mut entry = Entry::new(Some("r1".into()), 1000);
+    let ip = PartId::Ip { address: "192.0.2.1".into(), collector: "rtt".into() };
+    let dns = DnsFacts { addresses: vec!["192.0.2.1".into()], tls: true };
+    for (part, dns) in [(PartId::Zone, None), (PartId::Dns, Some(dns)), (ip, None)] {
+        let payload = Payload::Memory { bytes: Bytes::from("body"), stored: false };
+        let (run, status, attempt, time) = (Some("r1".into()), Status::OK, 900, 1000);
+        entry.arrive(Arrival { part, run, status, attempt, time, dns, payload }, &Policy::default());
+    }
+    entry
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// If this fails, rows are no longer what they were: raise `FORMAT` in `state/store.rs`, and put the new bytes here.
+#[test]
+fn rows_of_open_names_are_what_the_format_of_the_store_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Default::default()).unwrap();
+    let rows = JoinRows::new(store.clone(), "g", Topics::new(["t".to_owned()], 1));
+    let (mut names, mut changes, mut batch) = (Names::default(), Changes::default(), rows.batch());
+    let (name, entry) = (Bytes::from("a.cz"), entry());
+    changes.change(&name, entry.run.as_ref());
+    names.restore(name, entry.clone());
+    changes.flush(3, &mut names, &mut batch);
+    rows.put_position(&mut batch, Topic(0), 3, 258);
+    batch.write().unwrap();
+    let mut found = vec![];
+    for family in [Family::Entries, Family::Parts, Family::Positions] {
+        let all = store.scan(family, &[], &[0xff; 8], |key, row| {
+            found.push(format!("{} = {}", hex(key), hex(row)));
+            true
+        });
+        all.unwrap();
+    }
+    assert_eq!(found, [""; 5], "the format of the store");
+    let (_, mut loaded) = rows.load(3).unwrap().remove(0);
+    loaded.slots_mut().iter_mut().zip(entry.slots()).for_each(|(loaded, slot)| {
+        assert_eq!(loaded.payload, Payload::Stored);
+        loaded.payload = slot.payload.clone();
+    });
+    assert_eq!(loaded, entry);
+}
