@@ -33,6 +33,17 @@ fn mistakes_in_files_and_settings_have_a_place() {
     let dir = tempfile::tempdir().unwrap();
     let broken = write(dir.path(), "broken.yaml", "version: 1\nname: [\n");
     fails(&["run", &broken], 2, &["broken.yaml:", "error:"]);
+    let newer = write(dir.path(), "newer.yaml", "version: 2\nname: f\nstages:\n  a: {what: ever}\n");
+    fails(
+        &["run", &newer],
+        2,
+        &[
+            "newer.yaml:1:10: version 2 of the file format is not known",
+            "hint:",
+            "reads version 1",
+            "spec-invalid",
+        ],
+    );
     let unknown = write(
         dir.path(),
         "unknown.yaml",

@@ -14,5 +14,6 @@ mod batch;
 mod commands;
 mod fresh;
 mod kafka;
+mod schemas;
 mod structure;
 mod support;

@@ -144,10 +144,23 @@ impl Drop for Running {
 
 /// A page of an admin port; `None` while nothing listens.
 pub fn page(address: &str, path: &str) -> Option<(u16, String)> {
+    request(address, &format!("GET {path}"), "")
+}
+
+/// The answer to a JSON document that is sent to a server.
+pub fn post(address: &str, path: &str, json: &Value) -> Option<(u16, String)> {
+    request(address, &format!("POST {path}"), &json.to_string())
+}
+
+fn request(address: &str, what: &str, body: &str) -> Option<(u16, String)> {
     use std::io::Write as _;
     let mut stream = std::net::TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    let of_body = match body.len() {
+        0 => String::new(),
+        length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
+    };
+    write!(stream, "{what} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{of_body}\r\n{body}").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;

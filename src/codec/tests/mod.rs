@@ -1,6 +1,9 @@
-//! Golden bytes of both formats, foreign and broken input. Next: `splice.rs`, over the records of `arbitrary.rs`.
+//! Golden bytes of both formats, foreign and broken input. Next: `splice.rs` and `evolution.rs`, over the records of
+//! `arbitrary.rs`, and `fit.rs`.
 
 mod arbitrary;
+mod evolution;
+mod fit;
 mod page;
 mod splice;
 

@@ -329,30 +329,4 @@ pub fn in_memory(entry: &Entry<Payload>) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::state::StoreOptions;
-
-    #[test]
-    fn rows_of_a_partition_that_is_elsewhere_are_kept_for_a_while() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
-        let topics = Topics::new(["zone".to_owned()], 3);
-        let (topic, rows) = (Topic(0), JoinRows::new(store, "g", topics));
-        (0..3).for_each(|partition| rows.reset(partition, &[(topic, 5)]).unwrap());
-        let there = || [0, 1, 2].map(|partition| rows.position(topic, partition).unwrap().is_some());
-        // The first is this process's, the second comes and goes, the third never comes.
-        rows.reopen(0, &[(topic, None)]).unwrap();
-        rows.reopen(1, &[(topic, None)]).unwrap();
-        let start = Instant::now();
-        rows.sweep(start + KEPT - Duration::from_secs(60)).unwrap();
-        assert_eq!(there(), [true; 3]);
-        rows.sweep(start + KEPT).unwrap();
-        assert_eq!(there(), [true, true, false]);
-        rows.leave(1);
-        rows.sweep(start + KEPT / 2).unwrap();
-        assert_eq!(there(), [true, true, false]);
-        rows.sweep(start + KEPT * 2).unwrap();
-        assert_eq!(there(), [true, false, false]);
-    }
-}
+mod tests;

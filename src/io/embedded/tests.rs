@@ -191,3 +191,27 @@ fn null_and_empty_are_told_apart() {
         [null.record, empty.record]
     );
 }
+
+/// If this fails, rows are no longer what they were: raise `FORMAT` in `state/store.rs`, and put the new bytes here.
+#[test]
+fn rows_of_topics_are_what_the_format_of_the_store_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log(dir.path());
+    append(&log, &[record(RESULTS, 1, "a")]);
+    let mut batch = log.store().batch();
+    let position = Position { topic: RESULTS, partition: 1, offset: 258, metadata: "m".into() };
+    log.put_position("g", &position, &mut batch);
+    log.store().write(batch).unwrap();
+    log.trim(RESULTS, 0, 1).unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut found = vec![];
+    for family in [Family::Log, Family::Positions] {
+        let all = log.store().scan(family, &[], &[0xff; 8], |key, row| {
+            found.push(format!("{} = {}", hex(key), hex(row)));
+            true
+        });
+        all.unwrap();
+    }
+    assert_eq!(found, [""; 2], "the format of the store");
+    assert_eq!(log.position("g", RESULTS, 1).unwrap().unwrap(), position);
+}

@@ -13,10 +13,12 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::support::{PATIENCE, Running, free_port, page, run, text};
+use super::registry;
+use crate::support::{PATIENCE, Running, free_port, run, text};
 
 /// The script that starts and stops servers.
 pub fn script() -> Command {
@@ -147,20 +149,51 @@ impl Flow {
         producer.flush(Duration::from_secs(30)).unwrap();
     }
 
-    /// Moves the flow's group to the end of a topic, while no member of it runs.
-    pub fn skip(&self, topic: &str) {
-        let consumer: BaseConsumer = ClientConfig::new()
+    fn member(&self) -> BaseConsumer {
+        ClientConfig::new()
             .set("bootstrap.servers", &self.servers.0)
             .set("group.id", format!("domainflow-{}", self.prefix))
             .create()
-            .unwrap();
-        let (topic, mut list) = (self.topic(topic), TopicPartitionList::new());
-        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).unwrap();
-        for partition in metadata.topics()[0].partitions() {
-            let (_, end) = consumer.fetch_watermarks(&topic, partition.id(), PATIENCE).unwrap();
-            list.add_partition_offset(&topic, partition.id(), Offset::Offset(end)).unwrap();
+            .unwrap()
+    }
+
+    fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
+        let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+        metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect()
+    }
+
+    /// Moves the flow's group to the end of a topic, while no member of it runs.
+    pub fn skip(&self, topic: &str) {
+        let (consumer, topic, mut list) = (self.member(), self.topic(topic), TopicPartitionList::new());
+        for partition in Self::partitions(&consumer, &topic) {
+            let (_, end) = consumer.fetch_watermarks(&topic, partition, PATIENCE).unwrap();
+            list.add_partition_offset(&topic, partition, Offset::Offset(end)).unwrap();
         }
         consumer.commit(&list, CommitMode::Sync).unwrap();
+    }
+
+    /// Commits a position in all partitions of a topic, while no member of the group runs.
+    pub fn commit(&self, topic: &str, offset: i64, metadata: &str) {
+        let (consumer, topic, mut list) = (self.member(), self.topic(topic), TopicPartitionList::new());
+        for partition in Self::partitions(&consumer, &topic) {
+            let mut element = list.add_partition(&topic, partition);
+            element.set_offset(Offset::Offset(offset)).unwrap();
+            element.set_metadata(metadata);
+        }
+        consumer.commit(&list, CommitMode::Sync).unwrap();
+    }
+
+    /// What the group has committed in the partitions of a topic.
+    pub fn committed(&self, topic: &str) -> Vec<(i64, String)> {
+        let (consumer, topic, mut list) = (self.member(), self.topic(topic), TopicPartitionList::new());
+        for partition in Self::partitions(&consumer, &topic) {
+            list.add_partition(&topic, partition);
+        }
+        let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+        let position = |element: TopicPartitionListElem<'_>| {
+            (element.offset().to_raw().unwrap(), element.metadata().to_owned())
+        };
+        committed.elements().into_iter().map(position).collect()
     }
 
     pub fn produce_names(&self, names: &[String]) {
@@ -262,23 +295,24 @@ impl Foreign {
         Self { registry: registry.to_owned(), schemas: BTreeMap::new() }
     }
 
+    /// A value as JSON.
     pub fn read(&mut self, value: &[u8]) -> Value {
+        Value::try_from(self.value(value)).unwrap()
+    }
+
+    /// A value as Avro has it.
+    pub fn value(&mut self, value: &[u8]) -> apache_avro::types::Value {
         let (frame, datum) = value.split_at(5);
         assert_eq!(frame[0], 0);
         let id = u32::from_be_bytes(frame[1..].try_into().unwrap());
         let schema = self.schemas.entry(id).or_insert_with(|| {
-            let (host, path) = self.registry.trim_start_matches("http://").split_once('/').unwrap();
-            let (code, body) = page(host, &format!("/{path}/schemas/ids/{id}")).unwrap();
-            assert_eq!(code, 200);
-            // The body may be chunked.
-            let json = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
-            let body: Value = serde_json::from_str(json).unwrap();
-            Schema::parse_str(body["schema"].as_str().unwrap()).unwrap()
+            let answer = registry::ask(&self.registry, &format!("/schemas/ids/{id}"), None);
+            Schema::parse_str(answer["schema"].as_str().unwrap()).unwrap()
         });
         let reader = GenericDatumReader::builder(schema).build().unwrap();
         let mut rest = datum;
         let value = reader.read_value(&mut rest).unwrap();
         assert!(rest.is_empty());
-        Value::try_from(value).unwrap()
+        value
     }
 }

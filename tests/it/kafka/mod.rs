@@ -5,6 +5,8 @@ mod deadlines;
 mod faults;
 mod flow;
 mod quiet;
+mod registry;
+mod schemas;
 mod sizes;
 
 use std::collections::BTreeMap;
