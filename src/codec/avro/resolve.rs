@@ -114,7 +114,7 @@ impl<'s> Resolution<'s> {
             discriminant(writer) == discriminant(branch) && name(writer) == name(branch)
         };
         let widens = |branch: &Schema| SchemaCompatibility::can_read(writer, branch).is_ok();
-        let find = |fits: &dyn Fn(&Schema) -> bool| reader.variants().iter().position(|branch| fits(branch));
+        let find = |fits: &dyn Fn(&Schema) -> bool| reader.variants().iter().position(fits);
         let index = find(&same).or_else(|| find(&widens))?;
         Some((u32::try_from(index).ok()?, &reader.variants()[index]))
     }
