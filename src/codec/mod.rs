@@ -2,12 +2,11 @@
 //!
 //! Decides how a record of `model` looks in a topic of either format, and how encoded parts become a joined record
 //! without being decoded. Knows no topic but by its subject, and nothing of transports. Next: `topic.rs` (values),
-//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`, `fit.rs` (which
-//! schemas go together).
+//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`, `avro/fit.rs`
+//! (which schemas go together).
 
 mod avro;
 mod error;
-mod fit;
 mod format;
 mod framing;
 mod page;
@@ -18,8 +17,8 @@ mod splice;
 mod topic;
 mod wire;
 
+pub use avro::{Breaks, Difference, differences};
 pub use error::DecodeError;
-pub use fit::{Breaks, Difference, differences};
 pub use format::Format;
 pub use page::PageCutter;
 pub use part::{Part, PartKind, PartReader, Reading};

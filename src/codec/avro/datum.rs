@@ -6,6 +6,7 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 
+use super::resolve::Resolution;
 use crate::codec::{DecodeError, SchemaId, Wire};
 
 /// Reads a datum that was written with our schema of `T`, to its last byte.
@@ -53,7 +54,9 @@ impl Foreign {
         if !rest.is_empty() {
             return Err(DecodeError::malformed(format!("{} bytes too many", rest.len())));
         }
-        let value = value.resolve(T::schema()).map_err(|error| DecodeError::incompatible(self.id, error))?;
+        let resolution = Resolution::new(&self.schema, T::schema())
+            .map_err(|error| DecodeError::incompatible(self.id, error))?;
+        let value = resolution.resolve(value).map_err(|error| DecodeError::incompatible(self.id, error))?;
         apache_avro::from_value(&value).map_err(|error| DecodeError::incompatible(self.id, error))
     }
 }

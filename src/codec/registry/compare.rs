@@ -6,8 +6,8 @@ use apache_avro::Schema;
 use serde::Serialize;
 
 use super::{Registry, RegistryError, SchemaId};
+use crate::codec::avro::{Breaks, Difference, differences, type_of};
 use crate::codec::error::cut;
-use crate::codec::fit::{Breaks, Difference, differences, type_of};
 use crate::codec::schemas::subject;
 
 /// Our schema of a topic beside the newest one that the registry has for it.

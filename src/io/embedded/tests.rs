@@ -212,6 +212,13 @@ fn rows_of_topics_are_what_the_format_of_the_store_says() {
         });
         all.unwrap();
     }
-    assert_eq!(found, [""; 2], "the format of the store");
+    assert_eq!(
+        found,
+        [
+            "726573756c747300000000010000000000000000 = 2200010161010372756e027231",
+            "65726573756c74730000000000 = 0000000000000000",
+            "676700726573756c74730000000001 = 00000000000001026d",
+        ]
+    );
     assert_eq!(log.position("g", RESULTS, 1).unwrap().unwrap(), position);
 }

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use apache_avro::Schema;
-use apache_avro::schema::{Name, RecordField, RecordSchema, ResolvedSchema};
+use apache_avro::schema::{Name, RecordSchema, ResolvedSchema};
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::error::cut;
+use super::resolve::{defined, place};
+use crate::codec::error::cut;
 
 /// A place at which two schemas do not go together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -153,8 +154,10 @@ impl<'s> Walk<'s> {
                 "" => field.name.clone(),
                 path => format!("{path}.{}", field.name),
             };
-            match written(writer, field) {
-                Some(written) => gaps.extend(self.compare(&path, &written.schema, &field.schema)),
+            match place(writer, field) {
+                Some(index) => {
+                    gaps.extend(self.compare(&path, &writer.fields[index].schema, &field.schema));
+                }
                 None if field.default.is_some() => {}
                 None => {
                     let reader = format!("{} without a default", type_of(&field.schema));
@@ -166,25 +169,12 @@ impl<'s> Walk<'s> {
     }
 }
 
-/// The field of a writer that a reader's field is read from: that of its name, else of one of its aliases.
-fn written<'s>(writer: &'s RecordSchema, field: &RecordField) -> Option<&'s RecordField> {
-    let mut names = std::iter::once(&field.name).chain(&field.aliases);
-    names.find_map(|name| writer.fields.iter().find(|written| written.name == *name))
-}
-
-fn defined<'s>(names: &HashMap<Name, &'s Schema>, schema: &'s Schema) -> &'s Schema {
-    match schema {
-        Schema::Ref { name } => names.get(name).copied().unwrap_or(schema),
-        schema => schema,
-    }
-}
-
 fn gap(path: &str, writer: &Schema, reader: &Schema) -> Gap {
     Gap { path: path.to_owned(), writer: type_of(writer), reader: type_of(reader) }
 }
 
 /// A type as a person would write it, in bounded length.
-pub(super) fn type_of(schema: &Schema) -> String {
+pub fn type_of(schema: &Schema) -> String {
     let json = serde_json::to_value(schema).unwrap_or_default();
     cut(spelled(&json))
 }
