@@ -66,7 +66,6 @@ fn whatever_dies_every_name_is_joined_once() {
         }
     }
     chaos.calm();
-    assert_eq!(producer.join().unwrap(), 0, "names that the brokers did not take");
     let (mut last, mut heard) = (0, Instant::now());
     while progress.joined() < names.len() {
         std::thread::sleep(Duration::from_millis(100));
@@ -76,6 +75,7 @@ fn whatever_dies_every_name_is_joined_once() {
         }
         assert!(heard.elapsed() < QUIET, "only {last} of {} names; {}", names.len(), chaos.logs());
     }
+    assert_eq!(producer.join().unwrap(), 0, "names that the brokers did not take");
     progress.done.store(true, Ordering::Relaxed);
     reader.join().unwrap();
     let done = chaos.stop();
