@@ -57,6 +57,7 @@ fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<Bytes>)> {
         status: Status::OK,
         attempt: 1,
         time: 1,
+        cut: false,
         payload: Bytes::from_static(b"a result"),
     };
     parts.into_iter().map(|part| (key.clone(), arrival(part))).collect()

@@ -106,11 +106,17 @@ pub fn text(summary: &Summary) -> String {
             ));
         }
     }
+    if summary.cut_pages > 0 {
+        text.push_str(&format!("\n\n{} pages were cut so that their records fit", summary.cut_pages));
+    }
     let dead: u64 = summary.dead_letters.values().sum();
     if dead > 0 {
         let counts = summary.dead_letters.iter().map(|(code, count)| format!("{code} {count}"));
         let counts = counts.collect::<Vec<_>>().join(", ");
-        text.push_str(&format!("\n\n{} {counts}", styled(BAD, "could not be read (dead letters):")));
+        text.push_str(&format!(
+            "\n\n{} {counts}",
+            styled(BAD, "could not be read or written (dead letters):")
+        ));
     } else if summary.without_record.is_empty() {
         text.push_str(&format!("\n\n{}", styled(GOOD, "every name has its record")));
     }

@@ -174,6 +174,7 @@ fn facts(letter: &Letter) -> Value {
         "code": letter.code,
         "message": letter.message,
         "stage": letter.stage,
+        "cut": letter.cut,
         "of": { "topic": letter.topic, "partition": letter.partition, "offset": letter.offset, "time": letter.record.time },
         "key": letter.record.key.as_ref().map(|key| text(key)),
     })

@@ -2,12 +2,13 @@
 //!
 //! Decides how a record of `model` looks in a topic of either format, and how encoded parts become a joined record
 //! without being decoded. Knows no topic but by its subject, and nothing of transports. Next: `topic.rs` (values),
-//! `part.rs` and `splice.rs` (the join's side), `registry/mod.rs`, `avro/fit.rs` (which schemas go together).
+//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`, `avro/mod.rs`.
 
 mod avro;
 mod error;
 mod format;
 mod framing;
+mod page;
 mod part;
 mod registry;
 mod schemas;
@@ -18,6 +19,7 @@ mod wire;
 pub use avro::{Breaks, Difference, differences};
 pub use error::DecodeError;
 pub use format::Format;
+pub use page::PageCutter;
 pub use part::{Part, PartKind, PartReader, Reading};
 pub use registry::{
     Comparison, FolderRegistry, HttpRegistry, Registry, RegistryConfig, RegistryError, SchemaId, agree,

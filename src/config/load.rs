@@ -11,9 +11,13 @@ use super::origin::{ConfigError, Origin};
 use super::{DEFAULT, Settings};
 use crate::flow::JoinRules;
 use crate::spec::nearest;
+use crate::units::Size;
 
 /// Prefix of the environment variables.
 const PREFIX: &str = "DOMAINFLOW__";
+
+/// The least that `topics.max_record` may be: a dead letter fits, with all that it says of its record.
+const LEAST_RECORD: Size = Size::kib(16);
 
 /// The section whose keys are librdkafka's and not ours.
 const FREE: [&str; 2] = ["kafka", "properties"];
@@ -109,6 +113,12 @@ impl Loader {
             return Err(ConfigError::Conflict {
                 message: "join.policy = reference is not part of this version".to_owned(),
                 hint: "use join.policy = target".to_owned(),
+            });
+        }
+        if self.settings.topics.max_record < LEAST_RECORD {
+            return Err(ConfigError::Conflict {
+                message: format!("topics.max_record = {} is too small", self.settings.topics.max_record),
+                hint: format!("set topics.max_record to at least {LEAST_RECORD}"),
             });
         }
         Ok(self.settings)

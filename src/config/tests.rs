@@ -96,6 +96,7 @@ fn mistakes_have_a_place_and_a_hint() {
             "--set topic.partitions=1: unknown key `topic.partitions`",
             "did you mean `topics.partitions`?",
         ),
+        (set("topics.max_record=1KiB"), "topics.max_record = 1KiB is too small", "at least 16KiB"),
         (env("DOMAINFLOW__RTT__COUNT", "0"), "environment variable DOMAINFLOW__RTT__COUNT: rtt.count: ", ""),
         (env("DOMAINFLOW__RTT", "0"), "environment variable DOMAINFLOW__RTT: unknown key `rtt`", ""),
     ] {

@@ -117,7 +117,7 @@ impl Process {
         let topics = topics(&plan, settings.topics.partitions);
         let log = Log::open(store.clone(), topics.clone())?;
         let group = group(&settings, &plan);
-        let transport = Arc::new(Embedded::new(log.clone(), group.clone()));
+        let transport = Arc::new(Embedded::new(log.clone(), group.clone(), max_record(&settings)));
         let registry = Arc::new(FolderRegistry::open(settings.state.dir.join("schemas"))?);
         let schemas = Schemas::new(registry);
         let log = Some(log);
@@ -145,7 +145,9 @@ impl Process {
         };
         let schemas = Schemas::new(registry);
         let writer = format!("{group}-{}", store.identity()?);
-        let transport = Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer)?);
+        let limit = max_record(&settings);
+        let transport =
+            Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer, limit)?);
         let log = None;
         Ok(Self { settings, plan, meters, clock, topics, group, store, schemas, collectors, transport, log })
     }
@@ -194,11 +196,12 @@ pub(super) fn connect(
     writer: &str,
 ) -> Result<(Arc<dyn Transport>, Topics), Failure> {
     let (topics, group) = (topics(plan, settings.topics.partitions), group(settings, plan));
+    let limit = max_record(settings);
     let transport: Arc<dyn Transport> = if settings.kafka.bootstrap_servers.is_empty() {
-        Arc::new(Embedded::new(Log::open(store(settings)?, topics.clone())?, group))
+        Arc::new(Embedded::new(Log::open(store(settings)?, topics.clone())?, group, limit))
     } else {
         let writer = format!("{group}-{writer}");
-        Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer)?)
+        Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer, limit)?)
     };
     Ok((transport, topics))
 }
@@ -208,6 +211,11 @@ fn ground(plan: &Plan) -> (SharedClock, Arc<Meters>) {
     let nodes = plan.collects.iter().map(|node| node.name.clone());
     let meters = Arc::new(Meters::new(&plan.name, nodes, clock.clone()));
     (clock, meters)
+}
+
+/// The largest record that is written, in bytes.
+fn max_record(settings: &Settings) -> usize {
+    settings.topics.max_record.bytes()
 }
 
 fn store(settings: &Settings) -> Result<Store, Failure> {

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::headers::{
-    DEAD, DEAD_CODE, DEAD_MESSAGE, DEAD_OFFSET, DEAD_PARTITION, DEAD_STAGE, DEAD_TIME, DEAD_TOPIC,
+    DEAD, DEAD_CODE, DEAD_CUT, DEAD_MESSAGE, DEAD_OFFSET, DEAD_PARTITION, DEAD_STAGE, DEAD_TIME, DEAD_TOPIC,
 };
 use crate::clock::{Millis, SharedClock};
 use crate::codec::DecodeError;
@@ -59,6 +61,8 @@ pub struct Letter {
     pub code: String,
     /// A message for people.
     pub message: String,
+    /// What of the record was too large for the letter; empty if it is whole.
+    pub cut: String,
     /// The record: key, value, headers and time as they came.
     pub record: RawRecord,
 }
@@ -67,20 +71,19 @@ impl Letter {
     /// Reads a record of the topic of dead letters.
     pub fn read(place: Place, mut record: RawRecord) -> Self {
         let text = |name: &str| record.headers.text(name).unwrap_or_default().to_owned();
-        let (topic, stage, code, message) =
-            (text(DEAD_TOPIC), text(DEAD_STAGE), text(DEAD_CODE), text(DEAD_MESSAGE));
+        let (topic, stage, code, message, cut) =
+            (text(DEAD_TOPIC), text(DEAD_STAGE), text(DEAD_CODE), text(DEAD_MESSAGE), text(DEAD_CUT));
         let partition = text(DEAD_PARTITION).parse().unwrap_or(0);
         let offset = text(DEAD_OFFSET).parse().unwrap_or(-1);
         let time = text(DEAD_TIME).parse().unwrap_or(record.time);
         record.headers.0.retain(|(name, _)| !name.starts_with(DEAD));
         let written = std::mem::replace(&mut record.time, time);
-        Self { place, written, topic, partition, offset, stage, code, message, record }
+        Self { place, written, topic, partition, offset, stage, code, message, cut, record }
     }
 
-    /// The record, to be written where it came from. `None` if it has no place among `topics`, or if it is not kept as
-    /// it was: what was too large has lost its value.
+    /// The record, to be written where it came from. `None` if it has no place among `topics`, or if it is not whole.
     pub fn again(&self, topics: &Topics) -> Option<Outgoing> {
-        let topic = topics.find(&self.topic).filter(|_| self.offset >= 0)?;
+        let topic = topics.find(&self.topic).filter(|_| self.cut.is_empty())?;
         let partition = Some(self.partition).filter(|partition| *partition < topics.partitions())?;
         Some(Outgoing { topic, partition, record: self.record.clone() })
     }
@@ -103,14 +106,16 @@ impl DeadLetters {
         self.letter(stage, place, record, error.code().name, &error.to_string())
     }
 
-    /// For a record that the transport refuses to take.
-    pub fn rejected(&self, rejected: Rejected) -> Outgoing {
-        let Rejected { record, error } = rejected;
-        let place = Place { topic: record.topic, partition: record.partition, offset: -1 };
-        let mut kept = record.record;
-        // What was too large is too large here as well: the key and the reason must do.
-        kept.value = None;
-        self.letter("outbox", place, kept, error.code().name, &error.to_string())
+    /// For a record that is too large to be written. `None` for a letter of which nothing can be left out any more.
+    pub fn rejected(&self, rejected: Rejected<'_>) -> Option<Outgoing> {
+        let Rejected { record: Outgoing { topic, partition, record }, error, .. } = rejected;
+        if topic == self.topic {
+            return Some(Outgoing { topic, partition, record: smaller(record)? });
+        }
+        let place = Place { topic, partition, offset: -1 };
+        // What was too large is too large here as well.
+        let record = smaller(record)?;
+        Some(self.letter("outbox", place, record, error.code().name, &error.to_string()))
     }
 
     fn letter(
@@ -137,6 +142,23 @@ impl DeadLetters {
         record.time = self.clock.now();
         Outgoing { topic: self.topic, partition: place.partition % self.topics.partitions(), record }
     }
+}
+
+/// The record of a letter with less in it: without its value, then without all but what the letter itself says.
+fn smaller(mut record: RawRecord) -> Option<RawRecord> {
+    let ours = |(name, _): &(String, Bytes)| name.starts_with(DEAD);
+    let cut = if record.value.take().is_some() {
+        "value"
+    } else if record.key.is_some() || !record.headers.0.iter().all(ours) {
+        record.key = None;
+        record.headers.0.retain(ours);
+        "value, key, headers"
+    } else {
+        return None;
+    };
+    record.headers.0.retain(|(name, _)| name != DEAD_CUT);
+    record.headers.push(DEAD_CUT, cut);
+    Some(record)
 }
 
 #[cfg(test)]
@@ -168,10 +190,27 @@ mod tests {
 
         // What was refused has lost its value, and what is of another flow has no place in this one.
         let error = IoError::TooLarge { topic: "in".to_owned(), bytes: 9 };
+        let reject = |record| letters.rejected(Rejected { record, room: None, error: &error });
         let refused = Outgoing { topic: Topic(0), partition: 3, record: record.clone() };
-        let letter = Letter::read(own, letters.rejected(Rejected { record: refused, error }).record);
+        let letter = Letter::read(own, reject(refused).unwrap().record);
         assert_eq!((letter.record.value.clone(), letter.again(&topics)), (None, None));
+        assert_eq!(
+            (letter.offset, letter.code.as_str(), letter.cut.as_str()),
+            (-1, "record-too-large", "value")
+        );
         let foreign = Letter::read(own, record);
         assert_eq!((foreign.topic.as_str(), foreign.again(&topics)), ("", None));
+
+        // A letter that is too large itself says less and less of its record, and always where it is and why.
+        let mut written = letters.value("zone", place, letter.record, &DecodeError::NotFramed);
+        written.record.value = Some("v".into());
+        for (key, cut) in [(Some("k".into()), "value"), (None, "value, key, headers")] {
+            written = reject(written).unwrap();
+            let letter = Letter::read(own, written.record.clone());
+            assert_eq!((&letter.record.key, letter.cut.as_str()), (&key, cut));
+            let told = (letter.topic.as_str(), letter.partition, letter.offset, letter.code.as_str());
+            assert_eq!((told, letter.again(&topics)), (("in", 3, 12, "value-not-framed"), None));
+        }
+        assert_eq!(reject(written), None, "nothing is left to leave out");
     }
 }

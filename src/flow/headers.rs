@@ -9,6 +9,12 @@ pub const REVISION: &str = "domainflow-revision";
 /// `true`, or what is missing from a joined record.
 pub const COMPLETE: &str = "domainflow-complete";
 
+/// What of a record was left out so that it fits its topic, or the limit of its collector; see [`CUT_PAGE`].
+pub const CUT: &str = "domainflow-cut";
+
+/// The value of [`CUT`] on results of the TLS collector and on joined records: `html` is only the beginning of the page.
+pub const CUT_PAGE: &str = "html";
+
 /// How the headers of dead letters begin.
 pub const DEAD: &str = "domainflow-dead-";
 
@@ -26,3 +32,6 @@ pub const DEAD_STAGE: &str = "domainflow-dead-stage";
 pub const DEAD_CODE: &str = "domainflow-dead-code";
 /// See [`DEAD_TOPIC`]: a message for people.
 pub const DEAD_MESSAGE: &str = "domainflow-dead-message";
+/// See [`DEAD_TOPIC`]: what of the record was too large for its letter, `value` or `value, key, headers`. Such a letter
+/// cannot be written again.
+pub const DEAD_CUT: &str = "domainflow-dead-cut";

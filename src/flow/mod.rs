@@ -11,6 +11,7 @@ mod follow_up;
 pub mod headers;
 mod join;
 mod node;
+mod oversize;
 mod parts;
 mod requests;
 mod run;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::dead_letter::{DeadLetters, Place};
 use super::follow_up::{Excludes, LeadsTo, Next};
-use super::headers::RUN;
+use super::headers::{CUT, CUT_PAGE, RUN};
 use crate::clock::SharedClock;
 use crate::codec::{DecodeError, TopicCodec, Wire};
 use crate::collect::Collector;
@@ -193,11 +193,15 @@ where
         if let Some(run) = run {
             headers.push(RUN, run.clone());
         }
+        let mut of_result = headers.clone();
+        if record.is_cut() {
+            of_result.push(CUT, CUT_PAGE);
+        }
         let time = record.verdict().last_attempt;
-        let outgoing = |topic: Topic, key: &Bytes, value: Option<Bytes>| Outgoing {
-            topic,
-            partition,
-            record: RawRecord { key: Some(key.clone()), value, headers: headers.clone(), time },
+        let outgoing = |topic: Topic, key: &Bytes, value: Option<Bytes>| {
+            let headers = if topic == self.results.topic { &of_result } else { &headers };
+            let record = RawRecord { key: Some(key.clone()), value, headers: headers.clone(), time };
+            Outgoing { topic, partition, record }
         };
         let mut out = Vec::new();
         // Our own records always encode; were one not to, the reason must not be lost.
@@ -252,3 +256,6 @@ impl Drop for Running<'_> {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use super::assign::Assignments;
 use super::dead_letter::DeadLetters;
 use super::deliver::DeliverMessage;
 use super::join::{FeedSetup, JoinRows, JoinSetup, ResultMessage};
+use super::oversize::Oversize;
 use super::parts::{Collectors, Parts};
 use super::requests::RequestMessage;
 use super::settings::FlowSettings;
@@ -137,7 +138,7 @@ impl Flow {
             topics: topics.clone(),
             transport: transport.clone(),
             engine: settings.engine,
-            dead_letters,
+            instead: Oversize::new(&plan, &topics, dead_letters, meters.clone()).instead(),
             meters: meters.clone(),
             clock,
             pace: Pace::start(&Handle::current()),

@@ -119,7 +119,7 @@ pub struct TopicsConfig {
     pub replication: u32,
     /// How long records are kept, for `topics create` and for the embedded transport.
     pub retention: Span,
-    /// Largest record, for `topics create`.
+    /// Largest record that is written; also the largest that topics made by `topics create` take.
     pub max_record: Size,
 }
 

@@ -19,7 +19,6 @@ use timely::dataflow::{Scope, StreamVec};
 use tokio::runtime::Handle;
 
 use super::assign::Doors;
-use super::dead_letter::DeadLetters;
 use super::deliver::{Deliver, Events, Out, deliver};
 use super::join::{FeedSetup, JoinSetup, ResultFeed, joined};
 use super::node::Work;
@@ -28,7 +27,7 @@ use super::settings::EngineConfig;
 use super::shared::Shared;
 use crate::clock::SharedClock;
 use crate::engine::{Calls, Credit, Epoch, Mailbox, Pace, call, source};
-use crate::io::{IoError, Outbox, Topic, Topics, Transport};
+use crate::io::{Instead, IoError, Outbox, Topic, Topics, Transport};
 use crate::telemetry::Meters;
 
 /// What every worker builds its dataflow from.
@@ -43,8 +42,8 @@ pub struct WorkerPlan {
     pub transport: Arc<dyn Transport>,
     /// Budgets.
     pub engine: EngineConfig,
-    /// For refused records.
-    pub dead_letters: DeadLetters,
+    /// What is written in place of records that are too large.
+    pub instead: Instead,
     /// What is shown.
     pub meters: Arc<Meters>,
     /// The time.
@@ -118,9 +117,7 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
         let mailbox = Mailbox::new(bell.clone());
         door = Some(mailbox.clone());
         let events = Events { bell, failed: plan.failed.clone() };
-        let dead_letters = plan.dead_letters.clone();
-        let instead = Arc::new(move |rejected| dead_letters.rejected(rejected));
-        let committer = plan.transport.committer(index, instead)?;
+        let committer = plan.transport.committer(index, plan.instead.clone())?;
         let outbox = Outbox::start(index, plan.engine.outbox.bytes(), committer, events)?;
         Ok(Deliver {
             outbox,

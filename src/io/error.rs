@@ -99,8 +99,8 @@ codes! {
         "set topics.partitions to the number the topics have, or create them anew with `domainflow topics create`";
     CREATE = "topics-create", Unreachable, "The broker refuses to create a topic.",
         "check the rights of the user and the replication factor";
-    TOO_LARGE = "record-too-large", Unreachable, "A record is larger than the broker takes.",
-        "raise max.message.bytes of the topic, or lower tls.max_body";
+    TOO_LARGE = "record-too-large", Unreachable, "A record is larger than its topic takes.",
+        "raise topics.max_record, and max.message.bytes of the topics; or lower tls.max_body";
     WRITE = "kafka-write", Unreachable, "The broker does not take records or offsets.",
         "check the broker's log; the job can be started again, nothing is lost";
     FENCED = "kafka-fenced", Unreachable, "The group gave the partitions of this process to another one, as when it was not heard of for longer than session.timeout.ms.",

@@ -7,12 +7,14 @@
 pub mod embedded;
 mod error;
 pub mod kafka;
+mod limit;
 mod outbox;
 mod partitioner;
 mod record;
 mod transport;
 
 pub use error::{IO_CODES, IoError};
+pub use limit::Limit;
 pub use outbox::{Outbox, OutboxEvents};
 pub use partitioner::partition_of;
 pub use record::{Fetched, Headers, Outgoing, RawRecord, Topic, Topics};

@@ -88,17 +88,20 @@ pub struct Cut {
     pub state: Option<Batch>,
 }
 
-/// A record that the transport will never take, such as one that is larger than it allows.
+/// A record that the transport will not take, since it is too large.
 #[derive(Debug)]
-pub struct Rejected {
+pub struct Rejected<'a> {
     /// The record.
     pub record: Outgoing,
-    /// Why.
-    pub error: IoError,
+    /// Bytes that it may have; `None` if the broker has refused it and does not say.
+    pub room: Option<usize>,
+    /// What is wrong with it.
+    pub error: &'a IoError,
 }
 
-/// Makes the record that is written in place of one that was rejected.
-pub type Instead = Arc<dyn Fn(Rejected) -> Outgoing + Send + Sync>;
+/// Makes a smaller record that is written in place of one that was rejected, and may be rejected again; `None` if there
+/// is none.
+pub type Instead = Arc<dyn Fn(Rejected<'_>) -> Option<Outgoing> + Send + Sync>;
 
 /// Writes records and commits positions. Used by one outbox thread; may block.
 pub trait Committer: Send {
@@ -124,6 +127,6 @@ pub trait Transport: Send + Sync {
     /// How far the group is in all partitions of these topics; those in which it has not begun are left out. Blocks.
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError>;
 
-    /// A writer for the outbox of worker `slot`. What the transport will never take is replaced by `instead`.
+    /// A writer for the outbox of worker `slot`. What is too large for the transport is replaced by `instead`.
     fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError>;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arrival, DnsFacts, PartId, Policy};
+use super::{Arrival, DnsFacts, Outages, PartId, Policy};
 use crate::clock::Millis;
 use crate::model::Status;
 
@@ -36,6 +36,8 @@ pub struct Slot<P> {
     pub status: Status,
     /// When its collector finished.
     pub attempt: Millis,
+    /// Whether its page is not whole.
+    pub cut: bool,
     /// The result.
     pub payload: P,
 }
@@ -118,7 +120,7 @@ impl<P> Entry<P> {
     }
 
     /// Takes in a result. Of two payloads of one part, the one that is not kept is given back.
-    pub fn arrive(&mut self, arrival: Arrival<P>, policy: &Policy) -> (Step, Option<P>) {
+    pub fn arrive(&mut self, arrival: Arrival<P>, policy: &Policy, outages: &Outages) -> (Step, Option<P>) {
         if self.run.is_none() {
             self.run = arrival.run;
         }
@@ -128,6 +130,7 @@ impl<P> Entry<P> {
             part: arrival.part,
             status: arrival.status,
             attempt: arrival.attempt,
+            cut: arrival.cut,
             payload: arrival.payload,
         };
         let displaced = match self.position(&slot.part) {
@@ -153,8 +156,16 @@ impl<P> Entry<P> {
         if complete || self.revision > 0 {
             (self.emit(complete, self.latest, policy), displaced)
         } else {
-            self.due = self.latest + policy.patience;
+            self.wait(policy, outages);
             (Step::Kept, displaced)
+        }
+    }
+
+    /// Sets when it is given up if nothing arrives any more: after the patience, outages left out. Nothing changes once its
+    /// record was emitted.
+    pub fn wait(&mut self, policy: &Policy, outages: &Outages) {
+        if self.revision == 0 {
+            self.due = outages.after(self.latest, policy.patience);
         }
     }
 

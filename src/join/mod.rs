@@ -10,11 +10,13 @@
 
 mod entry;
 mod names;
+mod outages;
 mod part;
 mod policy;
 
 pub use entry::{Awaited, End, Entry, Ignored, Slot, Step};
 pub use names::Names;
+pub use outages::Outages;
 pub use part::{Arrival, DnsFacts, PartId};
 pub use policy::Policy;
 

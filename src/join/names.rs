@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Arrival, Entry, Policy, Step};
+use super::{Arrival, Entry, Outages, Policy, Step};
 use crate::clock::Millis;
 
 /// The open names of a partition.
@@ -17,15 +17,36 @@ pub struct Names<P> {
     /// At least one time at or before the due time of each entry, with its name. Stale times are harmless.
     timers: BTreeSet<(Millis, Bytes)>,
     open: usize,
+    outages: Outages,
 }
 
 impl<P> Default for Names<P> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), timers: BTreeSet::new(), open: 0 }
+        Self::new(Outages::default())
     }
 }
 
 impl<P> Names<P> {
+    /// No names; these outages were before.
+    pub fn new(outages: Outages) -> Self {
+        Self { entries: HashMap::new(), timers: BTreeSet::new(), open: 0, outages }
+    }
+
+    /// The outages that still matter at `now`.
+    pub fn outages(&mut self, now: Millis, policy: &Policy) -> &Outages {
+        self.outages.forget(now, policy.patience);
+        &self.outages
+    }
+
+    /// Nobody worked between `from` and `to`, which is now: all that is open waits longer by that.
+    pub fn add_outage(&mut self, from: Millis, to: Millis, policy: &Policy) {
+        self.outages.add(from, to);
+        // The times in `timers` are early now, which is harmless.
+        for entry in self.entries.values_mut().flatten() {
+            entry.wait(policy, &self.outages);
+        }
+    }
+
     /// Takes in a result of `name`; `step` sees the entry after it, and the payload that was not kept.
     pub fn arrive<R>(
         &mut self,
@@ -48,7 +69,7 @@ impl<P> Names<P> {
             runs.len() - 1
         });
         let entry = &mut runs[index];
-        let (what, displaced) = entry.arrive(arrival, policy);
+        let (what, displaced) = entry.arrive(arrival, policy, &self.outages);
         if found.is_none() {
             self.timers.insert((entry.due, name.clone()));
         } else if matches!(what, Step::Emit { .. }) {
@@ -93,7 +114,9 @@ impl<P> Names<P> {
     }
 
     /// Puts back an entry that was read from disk.
-    pub fn restore(&mut self, name: Bytes, entry: Entry<P>) {
+    pub fn restore(&mut self, name: Bytes, mut entry: Entry<P>, policy: &Policy) {
+        // It may have been written before the last outage.
+        entry.wait(policy, &self.outages);
         self.timers.insert((entry.due, name.clone()));
         self.entries.entry(name).or_default().push(entry);
         self.open += 1;

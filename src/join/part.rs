@@ -62,6 +62,8 @@ pub struct Arrival<P> {
     pub attempt: Millis,
     /// The time of its record: the time of the stream.
     pub time: Millis,
+    /// Whether its page is not whole.
+    pub cut: bool,
     /// For a DNS result: what it says about the other parts.
     pub dns: Option<DnsFacts>,
     /// The result itself.

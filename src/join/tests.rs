@@ -19,7 +19,8 @@ fn ip(address: &str, collector: &str) -> PartId {
 
 fn arrival(part: PartId, status: i32, time: Millis) -> Arrival<u32> {
     let run = Some(Arc::from("r1"));
-    Arrival { part, run, status: Status(status), attempt: time, time, dns: None, payload: time as u32 }
+    let (attempt, cut, dns, payload) = (time, false, None, time as u32);
+    Arrival { part, run, status: Status(status), attempt, time, cut, dns, payload }
 }
 
 fn dns(status: i32, time: Millis, addresses: &[&str], tls: bool) -> Arrival<u32> {
@@ -262,8 +263,8 @@ fn address_stage() {
 fn awaited_parts_have_names() {
     let policy = Policy::default();
     let mut entry = Entry::new(None, 0);
-    entry.arrive(dns(0, 1, &["::1"], true), &policy);
-    entry.arrive(arrival(ip("::1", "nerd"), 0, 2), &policy);
+    entry.arrive(dns(0, 1, &["::1"], true), &policy, &Outages::default());
+    entry.arrive(arrival(ip("::1", "nerd"), 0, 2), &policy, &Outages::default());
     let awaited: Vec<_> = entry.awaited(&policy).map(|awaited| awaited.0.to_string()).collect();
     assert_eq!(awaited, ["zone", "rdap-dn", "tls", "geo-asn of ::1", "rdap-ip of ::1", "rtt of ::1"]);
 }
@@ -349,9 +350,29 @@ proptest! {
         let mut after = Names::default();
         for (name, entry) in before.iter() {
             let row = postcard::to_allocvec(entry).unwrap();
-            after.restore(name.clone(), postcard::from_bytes(&row).unwrap());
+            after.restore(name.clone(), postcard::from_bytes(&row).unwrap(), &policy);
         }
         let (count, last) = last_record(&mut after, &policy, &arrivals[replayed..]);
         prop_assert_eq!(if count > 0 { last } else { emitted.unwrap() }, record);
     }
+}
+
+#[test]
+fn an_outage_lengthens_what_is_open_and_nothing_else() {
+    let policy = Policy { patience: 60, ..Policy::default() };
+    let name = Bytes::from_static(b"a.cz");
+    let mut names = Names::default();
+    names.arrive(&name, arrival(PartId::Zone, 0, 100), &policy, |_, _, _| ());
+    names.add_outage(120, 500, &policy);
+    let fired = |names: &mut Names<_>, now| {
+        let mut steps = vec![];
+        names.advance(now, &policy, |_, _, step| steps.push(step));
+        steps
+    };
+    assert_eq!(fired(&mut names, 539), []);
+    // What arrives afterwards has its patience, no more.
+    names.arrive(&name, dns(0, 520, &[], false), &policy, |_, _, _| ());
+    assert_eq!(fired(&mut names, 579), []);
+    assert_eq!(fired(&mut names, 580), [Step::Emit { complete: false }]);
+    assert_eq!(names.outages(580, &policy).to_string(), "");
 }

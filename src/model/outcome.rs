@@ -33,12 +33,17 @@ pub trait Outcome: Sized {
     /// The base fields.
     fn verdict(&self) -> Verdict;
 
+    /// Whether a limit has cut something off what was collected.
+    fn is_cut(&self) -> bool {
+        false
+    }
+
     /// A result without data, for `subject` as asked of the collector named `collector`.
     fn without_data(verdict: Verdict, subject: &Subject, collector: &'static str) -> Self;
 }
 
 macro_rules! outcome {
-    ($record:ident, |$subject:ident, $collector:ident| { $($field:ident: $value:expr),* $(,)? }) => {
+    ($record:ident, |$subject:ident, $collector:ident| { $($field:ident: $value:expr),* $(,)? } $($item:item)?) => {
         impl Outcome for $record {
             fn verdict(&self) -> Verdict {
                 Verdict {
@@ -47,6 +52,8 @@ macro_rules! outcome {
                     last_attempt: self.last_attempt.0,
                 }
             }
+
+            $($item)?
 
             fn without_data(verdict: Verdict, $subject: &Subject, $collector: &'static str) -> Self {
                 Self {
@@ -62,7 +69,11 @@ macro_rules! outcome {
 
 outcome!(ZoneResult, |_subject, _collector| { zone: None, label: None });
 outcome!(DNSResult, |_subject, _collector| { dns_data: None, ips: None });
-outcome!(TLSResult, |_subject, _collector| { tls_data: None, html: None });
+outcome!(TLSResult, |_subject, _collector| { tls_data: None, html: None, html_cut: false }
+    fn is_cut(&self) -> bool {
+        self.html_cut
+    }
+);
 outcome!(RDAPDomainResult, |_subject, _collector| {
     rdap_target: String::new(),
     whois_status_code: Status::WHOIS_NOT_PERFORMED,

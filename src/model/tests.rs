@@ -119,6 +119,7 @@ fn results_of_names() {
             certificates: vec![Certificate { dn: "CN=x.cz".into(), der_data: Der(vec![0, 255, 16]) }],
         }),
         html: Some("<p>\u{e9}</p>".into()),
+        html_cut: false,
     };
     let tls_json = "{\"statusCode\":0,\"error\":null,\"lastAttempt\":3,\"tlsData\":{\"fromIP\":\"::1\",\"protocol\":\"TLSv1.3\",\"cipher\":\"TLS_AES_256_GCM_SHA384\",\"certificates\":[{\"dn\":\"CN=x.cz\",\"derData\":\"AP8Q\"}]},\"html\":\"<p>\u{e9}</p>\"}";
     check(&tls, tls_json);

@@ -20,6 +20,10 @@ pub struct TLSResult {
     pub tls_data: Option<TLSData>,
     /// The page; null if there was none. It may be there although the status is not 0 (page over plain HTTP).
     pub html: Option<String>,
+    /// Whether `html` is only the beginning of the page. No field of the record: a header of it says so.
+    #[serde(skip)]
+    #[avro(skip)]
+    pub html_cut: bool,
 }
 
 /// What a TLS handshake showed.

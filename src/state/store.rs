@@ -14,7 +14,7 @@ use crate::error::{Code, Coded, Exit};
 use crate::units::Size;
 
 /// The format of the rows. A store of another number is refused, never misread.
-pub(super) const FORMAT: &str = "1";
+pub(super) const FORMAT: &str = "2";
 pub(super) const FORMAT_KEY: &[u8] = b"format";
 
 /// A family of rows (a RocksDB column family).
@@ -134,6 +134,9 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     db: DB,
     dir: PathBuf,
+    /// Writes until the process counts as dead: none is done any more.
+    #[cfg(test)]
+    life: std::sync::atomic::AtomicI64,
 }
 
 impl Store {
@@ -157,7 +160,12 @@ impl Store {
         check_families(dir, &db_options)?;
         let db = DB::open_cf_descriptors(&db_options, dir, families).map_err(opening(dir))?;
         let standing = standing(&db, dir, Family::ALL.map(Family::name))?;
-        let store = Self(Arc::new(Inner { db, dir: dir.to_owned() }));
+        let store = Self(Arc::new(Inner {
+            db,
+            dir: dir.to_owned(),
+            #[cfg(test)]
+            life: i64::MAX.into(),
+        }));
         if standing == Standing::New {
             let mut batch = store.batch();
             batch.put(Family::Meta, FORMAT_KEY, FORMAT.as_bytes());
@@ -225,9 +233,19 @@ impl Store {
 
     /// Writes a batch, all of it or nothing.
     pub fn write(&self, batch: Batch) -> Result<(), StateError> {
+        #[cfg(test)]
+        if self.0.life.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) <= 0 {
+            return Err(StateError::InUse(self.0.dir.clone()));
+        }
         let mut options = WriteOptions::default();
         options.set_sync(false);
         self.0.db.write_opt(batch.writes, &options).map_err(|source| self.error(source))
+    }
+
+    /// From now on only so many writes are done; how many were left before.
+    #[cfg(test)]
+    pub fn dies_after(&self, writes: i64) -> i64 {
+        self.0.life.swap(writes, std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Makes all that was written safe against a power failure.

@@ -22,6 +22,8 @@ pub struct Meters {
     pub join: JoinMeter,
     /// Dead letters by the code of the error.
     dead_letters: Mutex<BTreeMap<&'static str, u64>>,
+    /// Pages that were cut so that their records fit.
+    pub cut_pages: AtomicU64,
     /// Cuts that were committed.
     pub cuts: AtomicU64,
 }
@@ -111,6 +113,7 @@ impl Meters {
             partitions: RwLock::default(),
             join: JoinMeter::default(),
             dead_letters: Mutex::default(),
+            cut_pages: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
         }
     }

@@ -106,6 +106,8 @@ impl Collector for Report {
         let dead =
             report.dead_letters.iter().map(|(code, value)| ([("code", code.to_string())], count(*value)));
         family(encoder, "dead_letters", "Records that could not be read, by code.", dead)?;
+        let cut = [([], count(report.cut_pages))];
+        family(encoder, "cut_pages", "Pages that were cut so that their records fit.", cut)?;
         family(encoder, "cuts", "Cuts that were committed.", [([], count(report.cuts))])?;
         family(encoder, "uptime_seconds", "Time since the start.", [([], ConstGauge::new(report.uptime))])
     }

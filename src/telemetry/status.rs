@@ -27,6 +27,8 @@ pub struct StatusReport {
     pub partitions: Vec<PartitionStatus>,
     /// Dead letters by code.
     pub dead_letters: BTreeMap<&'static str, u64>,
+    /// Pages that were cut so that their records fit.
+    pub cut_pages: u64,
     /// Cuts committed.
     pub cuts: u64,
 }
@@ -143,6 +145,7 @@ impl Meters {
             },
             partitions: partitions.collect(),
             dead_letters: self.dead_letters(),
+            cut_pages: self.cut_pages.load(Ordering::Relaxed),
             cuts: self.cuts.load(Ordering::Relaxed),
         }
     }

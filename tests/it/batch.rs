@@ -275,3 +275,70 @@ fn what_is_no_name_is_told_and_loses_nothing() {
     assert_eq!(summary["without_record"]["INVALID_DOMAIN_NAME"], 2);
     assert_eq!(summary["dead_letters"]["key-not-text"], 1);
 }
+
+/// Records that are too large: the page is cut, in the result and in the joined record, and every name has its record.
+#[test]
+fn pages_of_some_megabytes_are_cut_where_records_may_not_be_as_large() {
+    let list = ["obrovska-lab.cz".to_owned(), "plna-lab.cz".to_owned()];
+    for format in ["avro", "json"] {
+        let folder = Folder::new(&list);
+        let format = format!("topics.format={format}");
+        let more =
+            ["--set", "topics.max_record=64KiB", "--set", "tls.max_body=4MiB", "--set", "tls.timeout=30s"];
+        let done =
+            run(&strs(&batch(&folder, 0, &[&more[..], &["--set", &format, "--format", "json"]].concat())));
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let summary: serde_json::Value =
+            serde_json::from_str(text(&done.stderr).lines().last().unwrap()).unwrap();
+        // Once for the result, once for the joined record, which has other parts as well.
+        assert_eq!((&summary["joined"], &summary["complete"]), (&2.into(), &2.into()), "{summary}");
+        assert_eq!((&summary["cut_pages"], &summary["dead_letters"]), (&2.into(), &serde_json::json!({})));
+        let records = records(&folder.path("joined.jsonl"));
+        assert_eq!(names(&records), list);
+        let of = |name: &str| records.iter().find(|record| record["domainName"] == name).unwrap();
+        let page = of("obrovska-lab.cz")["tlsResult"]["html"].as_str().unwrap();
+        assert!((32 << 10..64 << 10).contains(&page.len()), "{}", page.len());
+        assert!(of("obrovska-lab.cz")["tlsResult"]["tlsData"]["certificates"][0].is_object());
+        assert!(of("plna-lab.cz")["tlsResult"]["html"].as_str().unwrap().trim_end().ends_with("</html>"));
+    }
+}
+
+/// What was joined is not lost where it cannot be written: the job ends and says so, and nothing counts as written.
+#[test]
+fn a_full_disk_ends_the_batch_and_loses_nothing() {
+    let list = ["plna-lab.cz".to_owned()];
+    let folder = Folder::new(&list);
+    let mut arguments = batch(&folder, 0, &[]);
+    let output = arguments.iter().position(|argument| argument.ends_with("joined.jsonl")).unwrap();
+    let link = folder.path("joined.jsonl");
+    arguments[output] = "-".to_owned();
+    let mut command = support::domainflow(&strs(&arguments));
+    let full = command.stdout(std::fs::File::create("/dev/full").unwrap()).output().unwrap();
+    assert_eq!(full.status.code(), Some(4), "{}", text(&full.stderr));
+    assert!(text(&full.stderr).contains("batch-output"), "{}", text(&full.stderr));
+    // The same batch once there is room.
+    let again = support::domainflow(&strs(&arguments)).output().unwrap();
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    std::fs::write(&link, again.stdout).unwrap();
+    assert_eq!(names(&records(&link)), list);
+}
+
+/// A name with many addresses, whose joined record is too large even without its page: a dead letter, and nothing stops.
+#[test]
+fn what_is_too_large_without_its_page_is_a_dead_letter() {
+    let list = ["mnoho-lab.com".to_owned(), "plna-lab.cz".to_owned()];
+    let folder = Folder::new(&list);
+    let done = run(&strs(&batch(&folder, 0, &["--set", "topics.max_record=16KiB", "--format", "json"])));
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let summary: serde_json::Value =
+        serde_json::from_str(text(&done.stderr).lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["names"], &summary["joined"]), (&2.into(), &1.into()), "{summary}");
+    assert_eq!(summary["dead_letters"], serde_json::json!({ "record-too-large": 1 }));
+    assert_eq!(names(&records(&folder.path("joined.jsonl"))), list[1..]);
+    let state = format!("state.dir={}", folder.text("state"));
+    let listed = run(&["dead-letters", "list", "domainradar", "--set", &state, "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let letter = &listed["letters"][0];
+    assert_eq!((&letter["key"], &letter["cut"]), (&list[0].as_str().into(), &"value".into()), "{letter}");
+    assert_eq!(letter["of"]["topic"], "all_collected_data");
+}

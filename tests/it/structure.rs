@@ -213,3 +213,36 @@ fn links_between_pages_hold() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The page that says what is never lost has every row, and each names tests that exist.
+#[test]
+fn what_is_promised_is_shown_by_tests() {
+    let page = std::fs::read_to_string(root().join("docs/conservation.md")).unwrap();
+    let sources = sources(&["src", "tests"]);
+    // A test, and not any function: its attribute is right above it.
+    let is_test = |file: &str, name: &str| {
+        let text = sources.iter().find(|(known, _)| known == file).map_or("", |(_, text)| text);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let function = format!("fn {name}(");
+        let found = lines.iter().position(|line| line.trim_start_matches("async ").starts_with(&function));
+        let above = found.and_then(|at| at.checked_sub(1)).map_or("", |at| lines[at]);
+        above.starts_with("#[test]") || above.starts_with("#[tokio::test")
+    };
+    let rows = [("L", 10), ("U", 9), ("S", 9), ("C", 9)];
+    let rows =
+        rows.into_iter().flat_map(|(kind, last)| (1..=last).map(move |number| format!("{kind}{number}")));
+    let mut wrong = vec![];
+    for row in rows {
+        let line = page.lines().find(|line| line.starts_with(&format!("| {row} |"))).unwrap_or_default();
+        let tests: Vec<_> = line.split('`').filter_map(|code| code.split_once(".rs::")).collect();
+        if tests.is_empty() {
+            wrong.push(format!("{row}: no row with a test"));
+        }
+        for (file, name) in tests {
+            if !is_test(&format!("{file}.rs"), name) {
+                wrong.push(format!("{row}: there is no test {file}.rs::{name}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -98,6 +98,7 @@ pub fn tls_result() -> impl Strategy<Value = TLSResult> {
             last_attempt: Timestamp(at),
             tls_data,
             html,
+            html_cut: false,
         },
     )
 }

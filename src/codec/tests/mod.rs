@@ -4,6 +4,7 @@
 mod arbitrary;
 mod evolution;
 mod fit;
+mod page;
 mod splice;
 
 use std::sync::Arc;

@@ -79,7 +79,7 @@ impl TlsCollector {
         })
     }
 
-    /// The text of the page of `name` at `ip`; `None` if there is none.
+    /// The text of the page of `name` at `ip`, and whether that is not all of it; `None` if there is none.
     async fn page(
         &self,
         scheme: &str,
@@ -87,7 +87,7 @@ impl TlsCollector {
         ip: IpAddr,
         connection: Option<Connection>,
         deadline: Instant,
-    ) -> Option<String> {
+    ) -> Option<(String, bool)> {
         let url = Url::parse(&format!("{scheme}://{name}/")).ok()?;
         let visit = self.fetcher.visit(Start { url, pin: Some(ip), connection }, deadline).await;
         visit.page.ok()?.text(self.tls.max_body.bytes())
@@ -116,19 +116,22 @@ impl Collector for TlsCollector {
         match self.connect(&name, ip, deadline).await {
             Ok(connection) => {
                 let shown = connection.handshake.clone();
-                let html = self.page("https", &name, ip, Some(connection), deadline).await;
+                let page = self.page("https", &name, ip, Some(connection), deadline).await;
+                let (html, cut) = page.unzip();
                 TLSResult {
                     status_code: Status::OK,
                     error: None,
                     last_attempt: Timestamp(self.clock.now()),
                     tls_data: shown.map(|shown| tls_data(ip, &shown)),
                     html,
+                    html_cut: cut.unwrap_or(false),
                 }
             }
             Err((status, error)) => {
                 let fallback = self.http.fallback && status != Status::UNSUPPORTED_ADDRESS;
-                let html = if fallback { self.page("http", &name, ip, None, deadline).await } else { None };
-                TLSResult { html, ..failed((status, error)) }
+                let page = if fallback { self.page("http", &name, ip, None, deadline).await } else { None };
+                let (html, cut) = page.unzip();
+                TLSResult { html, html_cut: cut.unwrap_or(false), ..failed((status, error)) }
             }
         }
     }

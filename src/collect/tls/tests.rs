@@ -133,6 +133,7 @@ async fn h2_to_h16_pages() {
         let record = collect(&collector, NAME, Some("127.0.0.1")).await;
         assert_eq!((record.status_code, record.error), (Status::OK, None), "{case}");
         assert!(record.tls_data.is_some(), "{case}");
+        assert_eq!(record.html_cut, case.starts_with("H16"), "{case}");
         assert!(
             record.html == html,
             "{case}: {:?}",

@@ -19,6 +19,8 @@ pub struct Traces {
     pub goes_on: bool,
     /// Joined records, revisions left out.
     pub joined: u32,
+    /// Whether a record without which the run goes no further was too large, and is a dead letter.
+    pub refused: bool,
 }
 
 /// How a run ended.
@@ -48,6 +50,7 @@ impl Traces {
             _ if self.letters > self.requests => Ending::Twice("more dead letters than requests"),
             _ if self.joined > self.requests => Ending::Twice("more than one joined record"),
             _ if self.joined > 0 => Ending::Joined,
+            _ if self.refused => Ending::Early,
             0 if self.unread => Ending::Open("its request is not done"),
             0 => Ending::Missing("no outcome of the request"),
             _ if self.goes_on => Ending::NotJoined,
@@ -90,12 +93,17 @@ mod tests {
             ("not read yet", (1, true, 0, 0, false, 0), Open("its request is not done")),
             ("no outcome", (1, false, 0, 0, false, 0), Missing("no outcome of the request")),
             ("not joined", (1, false, 1, 0, true, 0), NotJoined),
+            ("too large: its outcome", (1, false, 0, 0, false, 0), Early),
+            ("too large: its joined record", (1, false, 1, 0, true, 0), Early),
+            ("too large: a revision of it", (1, false, 1, 0, true, 1), Joined),
             ("two outcomes", (1, false, 2, 0, true, 1), Twice("more outcomes than requests")),
             ("two dead letters", (1, false, 0, 2, false, 0), Twice("more dead letters than requests")),
             ("joined twice", (1, false, 1, 0, true, 2), Twice("more than one joined record")),
             ("asked twice under one run", (2, false, 2, 0, true, 1), Joined),
         ] {
-            let traces = Traces { key: vec![], requests, unread, outcomes, letters, goes_on, joined };
+            let refused = case.starts_with("too large");
+            let traces =
+                Traces { key: vec![], requests, unread, outcomes, letters, goes_on, joined, refused };
             assert_eq!(traces.ending(), expected, "{case}");
         }
     }

@@ -18,7 +18,7 @@ use super::process::connect;
 use crate::clock::Millis;
 use crate::config::Settings;
 use crate::error::Failure;
-use crate::flow::headers::REVISION;
+use crate::flow::headers::{REVISION, RUN};
 use crate::flow::{Place, run_of, stream_time};
 use crate::io::{IoError, Position, RawRecord, Topic, Topics, Transport};
 use crate::spec::Plan;
@@ -57,9 +57,10 @@ pub struct AuditReport {
     pub requests: usize,
     /// Runs with a joined record.
     pub joined: usize,
-    /// Runs that ended with their first result, as names without a zone do.
+    /// Runs that ended without a joined record: with their first result, as names without a zone do, or with a record that
+    /// was too large.
     pub ended_early: usize,
-    /// Requests that are dead letters.
+    /// Requests that are dead letters, and runs with a record that was too large.
     pub dead_letters: usize,
     /// Runs that are not done, but will be.
     pub open: usize,
@@ -110,6 +111,8 @@ pub struct Audit {
     next: Topic,
     parts: Vec<Topic>,
     joined: Topic,
+    /// Without its record in each of these a run goes no further.
+    needed: [Topic; 3],
     patience: Millis,
 }
 
@@ -124,11 +127,13 @@ impl Audit {
         let (transport, topics) = connect(settings, plan, "audit")?;
         let letters = Letters::on(transport.clone(), topics.clone(), plan)?;
         let find = |name: &str| topics.find(name).ok_or(IoError::Stopped);
+        let answers = find(&next.to)?;
         let (entry, outcomes, next, joined) =
             (find(&entry.from)?, find(&entry.to)?, find(&next.from)?, find(&join.to)?);
+        let needed = [outcomes, answers, joined];
         let parts = join.from.iter().map(|(_, topic)| find(topic)).collect::<Result<_, _>>()?;
         let patience = join.patience.unwrap_or(settings.join.patience).0.as_millis() as Millis;
-        Ok(Some(Self { transport, topics, letters, entry, outcomes, next, parts, joined, patience }))
+        Ok(Some(Self { transport, topics, letters, entry, outcomes, next, parts, joined, needed, patience }))
     }
 
     /// Reads the topics and compares. Blocks.
@@ -161,7 +166,15 @@ impl Audit {
             traces.joined += u32::from(revision.is_none_or(|revision| revision == "1"));
         })?;
         self.letters.read(since, |letter| {
-            if letter.topic == self.topics.name(self.entry) {
+            if letter.offset < 0 {
+                // It is about a record that was to be written.
+                let needed = self.needed.iter().any(|topic| letter.topic == self.topics.name(*topic));
+                let run = letter.record.headers.text(RUN).filter(|_| needed);
+                if let Some(traces) = run.and_then(|run| runs.get_mut(run.as_bytes())) {
+                    report.dead_letters += 1;
+                    traces.refused = true;
+                }
+            } else if letter.topic == self.topics.name(self.entry) {
                 let place = Place { topic: self.entry, partition: letter.partition, offset: letter.offset };
                 let run = run_of(&letter.record, place, true).unwrap_or_default();
                 if let Some(traces) = runs.get_mut(&run[..]) {

@@ -243,3 +243,6 @@ async fn wait_for(mut done: impl FnMut() -> Result<bool, IoError>) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

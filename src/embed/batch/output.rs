@@ -153,6 +153,15 @@ impl Exporter {
     }
 }
 
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        // A batch that does not come to its end writes nothing more.
+        if let Some(running) = self.running.take() {
+            running.abort();
+        }
+    }
+}
+
 impl Writing {
     /// Leaves out what batches before this one left in the topics.
     fn skip_old(&self) -> Result<(), IoError> {

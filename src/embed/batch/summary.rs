@@ -68,7 +68,9 @@ pub struct Summary {
     pub without_record: BTreeMap<String, u64>,
     /// The first of them.
     pub examples: Vec<(String, String)>,
-    /// Names that could not even be asked for, by code.
+    /// Pages that were cut so that their records fit.
+    pub cut_pages: u64,
+    /// Names that could not even be asked for, and records that could not be written, by code.
     pub dead_letters: BTreeMap<&'static str, u64>,
     /// The collectors.
     pub nodes: Vec<NodeStatus>,
@@ -91,6 +93,7 @@ impl Summary {
                 .map(|(status, count)| (text(status), *count))
                 .collect(),
             examples: counts.examples.iter().map(|(name, status)| (name.clone(), text(status))).collect(),
+            cut_pages: report.cut_pages,
             dead_letters: report.dead_letters.clone(),
             nodes: report.nodes.clone(),
             seconds: report.uptime,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::rows::Payload;
 use super::setup::JoinSetup;
 use crate::codec::{ByCollector, JoinedParts};
-use crate::flow::headers::{COMPLETE, REVISION, RUN};
+use crate::flow::headers::{COMPLETE, CUT, CUT_PAGE, REVISION, RUN};
 use crate::io::{Headers, Outgoing, RawRecord};
 use crate::join::{Entry, PartId, Policy};
 use crate::state::StateError;
@@ -62,6 +62,9 @@ pub(super) fn emit(
     }
     headers.push(REVISION, entry.revision.to_string());
     headers.push(COMPLETE, missing(entry, &setup.policy, complete));
+    if entry.slots().iter().any(|slot| slot.cut) {
+        headers.push(CUT, CUT_PAGE);
+    }
     let record =
         RawRecord { key: Some(name.clone()), value: Some(value.into()), headers, time: setup.clock.now() };
     Ok(Outgoing { topic: setup.to, partition, record })

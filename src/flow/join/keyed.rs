@@ -25,7 +25,7 @@ use crate::codec::{DecodeError, Part, PartKind};
 use crate::engine::Epoch;
 use crate::flow::dead_letter::Place;
 use crate::flow::deliver::Out;
-use crate::flow::headers::RUN;
+use crate::flow::headers::{CUT, RUN};
 use crate::flow::shared::Shared;
 use crate::io::{Fetched, IoError, Position, RawRecord};
 use crate::join::{Arrival, DnsFacts, End, Ignored, Names, PartId, Step};
@@ -89,6 +89,8 @@ struct OnePartition {
     /// Since when the open names are being read again, if their rows were lost.
     rebuilding: Option<Instant>,
     clock: Millis,
+    /// Up to when the partition is known to have been worked on.
+    worked: Millis,
     /// The partition goes away with the next cut.
     closing: bool,
 }
@@ -103,8 +105,13 @@ impl Join {
             JoinItem::Live(partition) => {
                 let clock = self.partitions.get(&partition).map_or(Millis::MIN, |of| of.clock);
                 self.advance(partition, clock)?;
+                let now = self.setup.clock.now();
                 if let Some(of) = self.partitions.get_mut(&partition) {
                     of.muted = false;
+                    // A partition that is new has had no time that could be lost.
+                    if of.worked > 0 {
+                        of.names.add_outage(of.worked, now, &self.setup.policy);
+                    }
                     if let Some(since) = of.rebuilding.take() {
                         let (names, took) = (of.names.open(), since.elapsed());
                         tracing::info!(partition, names, ?took, "open names are read again");
@@ -119,6 +126,7 @@ impl Join {
             }
             JoinItem::Cut => {
                 let share = self.cut();
+                self.setup.rows.sweep(Instant::now())?;
                 self.out.push(Out::Cut(Rc::new(Cell::new(Some(share)))));
             }
         }
@@ -127,9 +135,9 @@ impl Join {
 
     fn open(&mut self, partition: u32, opening: Opening) {
         let known = opening.names.iter().map(|(name, _)| name.clone()).collect();
-        let mut names = Names::default();
+        let mut names = Names::new(opening.outages);
         for (name, entry) in opening.names {
-            names.restore(name, entry);
+            names.restore(name, entry, &self.setup.policy);
         }
         let of = OnePartition {
             names,
@@ -141,6 +149,7 @@ impl Join {
             muted: true,
             rebuilding: opening.rebuilt.then(Instant::now),
             clock: opening.clock,
+            worked: opening.worked,
             closing: false,
         };
         self.partitions.insert(partition, of);
@@ -255,16 +264,22 @@ impl Join {
     fn cut(&mut self) -> JoinCut {
         self.shared.join_moved.set(false);
         let mut positions = Vec::new();
+        let now = self.setup.clock.now();
         // What is read again is behind the group; its positions must not go back there.
         for (&partition, of) in self.partitions.iter_mut().filter(|(_, of)| of.moved && !of.muted) {
             of.moved = false;
+            // Not before the time at which names were given up, whatever the clock of the machine says. The end of time is
+            // none.
+            let told = Some(of.clock).filter(|told| *told < Millis::MAX).unwrap_or(0);
+            of.worked = of.worked.max(now).max(told);
+            let outages = of.names.outages(of.clock, &self.setup.policy).to_string();
             let origin = of.origins.cut(&of.next, |name| !of.names.get(name).is_empty());
             let inputs = self.setup.inputs.iter().zip(&of.next).zip(origin);
             positions.extend(inputs.map(|(((_, topic), &offset), origin)| Position {
                 topic: *topic,
                 partition,
                 offset,
-                metadata: Committed::metadata(of.clock, origin),
+                metadata: Committed::metadata(of.clock, origin, of.worked, &outages),
             }));
         }
         // The last flush was written with the cut before, so its payloads may leave memory.
@@ -278,7 +293,12 @@ impl Join {
         let due =
             self.flushed.elapsed() >= self.setup.flush_interval || closing || self.shared.join_ended.get();
         let state = due.then(|| self.flush());
-        self.partitions.retain(|_, of| !of.closing);
+        self.partitions.retain(|&partition, of| {
+            if of.closing {
+                self.setup.rows.leave(partition);
+            }
+            !of.closing
+        });
         JoinCut { positions, state: state.filter(|batch| !batch.is_empty()) }
     }
 
@@ -337,6 +357,7 @@ fn arrival(kind: PartKind, address: Option<Arc<str>>, record: &RawRecord, part: 
         status: part.status,
         attempt: part.attempt,
         time: record.time,
+        cut: record.headers.text(CUT).is_some(),
         dns,
         payload: Payload::Memory { bytes: part.body, stored: false },
     }

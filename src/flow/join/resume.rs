@@ -7,9 +7,10 @@
 
 use crate::clock::Millis;
 use crate::io::{Position, Start};
+use crate::join::Outages;
 
 /// What the group has committed of an input of the join.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// Everything before was emitted.
     pub offset: i64,
@@ -17,6 +18,10 @@ pub struct Committed {
     pub origin: Option<i64>,
     /// The stream's time.
     pub clock: Millis,
+    /// Up to when the partition was worked on; an outage begins here.
+    pub worked: Millis,
+    /// Outages that still matter.
+    pub outages: Outages,
 }
 
 impl Committed {
@@ -25,12 +30,14 @@ impl Committed {
         let mut words = position.metadata.split_whitespace();
         let clock = words.next().and_then(|clock| clock.parse().ok()).unwrap_or(0);
         let origin = words.next().and_then(|origin| origin.parse().ok());
-        Self { offset: position.offset, origin, clock }
+        let worked = words.next().and_then(|worked| worked.parse().ok()).unwrap_or(0);
+        let outages = words.next().and_then(|outages| outages.parse().ok()).unwrap_or_default();
+        Self { offset: position.offset, origin, clock, worked, outages }
     }
 
     /// The metadata of a position.
-    pub fn metadata(clock: Millis, origin: i64) -> String {
-        format!("{clock} {origin}")
+    pub fn metadata(clock: Millis, origin: i64, worked: Millis, outages: &str) -> String {
+        format!("{clock} {origin} {worked} {outages}").trim_end().to_owned()
     }
 }
 
@@ -61,7 +68,7 @@ pub fn resolve(rows: &[Option<i64>], group: &[Option<Committed>]) -> Resumption 
     });
     // Rows of long ago, such as those of a partition that was elsewhere meanwhile, save no reading.
     let outdated = each().all(|(rows, group)| {
-        let origin = group.and_then(|group| group.origin);
+        let origin = group.as_ref().and_then(|group| group.origin);
         rows.zip(origin).is_some_and(|(rows, origin)| rows < origin)
     });
     let keep_rows = consistent && !outdated;
@@ -70,7 +77,7 @@ pub fn resolve(rows: &[Option<i64>], group: &[Option<Committed>]) -> Resumption 
         (_, _, Some(group)) => Start::At(group.origin.unwrap_or(group.offset).min(group.offset)),
         (_, _, None) => Start::Earliest,
     });
-    let live_from = group.iter().map(|group| group.map_or(0, |group| group.offset)).collect();
+    let live_from = group.iter().map(|group| group.as_ref().map_or(0, |group| group.offset)).collect();
     Resumption { keep_rows, starts: starts.collect(), live_from }
 }
 
@@ -80,13 +87,13 @@ mod tests {
     use crate::io::Topic;
 
     fn at(offset: i64, origin: i64) -> Option<Committed> {
-        Some(Committed { offset, origin: Some(origin), clock: 0 })
+        Some(Committed { offset, origin: Some(origin), clock: 0, worked: 0, outages: Outages::default() })
     }
 
     #[test]
     fn goes_on_from_whichever_is_right() {
         let start = Start::At;
-        let old = |offset| Some(Committed { offset, origin: None, clock: 0 });
+        let old = |offset| Some(Committed { origin: None, ..at(offset, 0).unwrap() });
         for (case, rows, group, keep_rows, starts) in [
             ("nothing yet", [None, None], [None, None], false, [Start::Earliest; 2]),
             ("behind the group", [Some(3), Some(0)], [at(5, 2), at(1, 0)], true, [start(3), start(0)]),
@@ -119,17 +126,18 @@ mod tests {
         let rows: Vec<Option<i64>> = std::iter::once(None).chain((0..4).map(Some)).collect();
         let mut group = vec![None];
         for offset in 0..4 {
-            group.push(Some(Committed { offset, origin: None, clock: 0 }));
+            group.push(Some(Committed { origin: None, ..at(offset, 0).unwrap() }));
             group.extend((0..=offset).map(|origin| at(offset, origin)));
         }
         let pairs = |inputs: usize| (0..inputs * inputs).map(move |pair| (pair / inputs, pair % inputs));
         for (first, second) in pairs(rows.len()) {
             for (of_first, of_second) in pairs(group.len()) {
-                let (rows, group) = ([rows[first], rows[second]], [group[of_first], group[of_second]]);
+                let (rows, group) =
+                    ([rows[first], rows[second]], [group[of_first].clone(), group[of_second].clone()]);
                 let Resumption { keep_rows, starts, live_from } = resolve(&rows, &group);
                 for input in 0..2 {
                     let case = format!("rows {rows:?}, group {group:?}, input {input}");
-                    let emitted = group[input].map_or(0, |group| group.offset);
+                    let emitted = group[input].as_ref().map_or(0, |group| group.offset);
                     assert_eq!(live_from[input], emitted, "{case}");
                     match (keep_rows, starts[input]) {
                         (true, start) => {
@@ -138,7 +146,7 @@ mod tests {
                         }
                         (false, Start::Earliest) => assert_eq!(group[input], None, "{case}"),
                         (false, Start::At(start)) => {
-                            let origin = group[input].and_then(|group| group.origin);
+                            let origin = group[input].as_ref().and_then(|group| group.origin);
                             assert_eq!(start, origin.unwrap_or(emitted), "{case}");
                         }
                     }
@@ -156,8 +164,13 @@ mod tests {
             metadata: metadata.to_owned(),
         };
         let read = |metadata: &str| Committed::read(&position(metadata));
-        assert_eq!(read(&Committed::metadata(17, 4)), Committed { offset: 9, origin: Some(4), clock: 17 });
-        assert_eq!(read("17"), Committed { offset: 9, origin: None, clock: 17 });
-        assert_eq!(read("somebody else's"), Committed { offset: 9, origin: None, clock: 0 });
+        let told = |clock, origin, worked, outages: &str| {
+            let outages = outages.parse().unwrap();
+            Committed { offset: 9, origin, clock, worked, outages }
+        };
+        assert_eq!(read(&Committed::metadata(17, 4, 19, "")), told(17, Some(4), 19, ""));
+        assert_eq!(read(&Committed::metadata(17, 4, 19, "5-9,11-12")), told(17, Some(4), 19, "5-9,11-12"));
+        assert_eq!(read("17"), told(17, None, 0, ""));
+        assert_eq!(read("somebody else's"), told(0, None, 0, ""));
     }
 }

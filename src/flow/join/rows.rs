@@ -3,8 +3,9 @@
 //! A name that completes within the flush interval never touches the disk. Payloads that are on disk leave memory when
 //! it is short, the oldest first.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::resume::{Committed, Resumption, resolve};
 use crate::clock::Millis;
 use crate::io::{Position, Start, Topic, Topics};
-use crate::join::{Entry, Names, PartId};
+use crate::join::{Entry, Names, Outages, PartId};
 use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partition_prefix};
+
+/// How long the rows of a partition that is elsewhere are kept. By then most of its open names are others.
+const KEPT: Duration = Duration::from_secs(600);
 
 /// A payload of an open name.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +69,10 @@ pub struct Opening {
     pub names: Vec<(Bytes, Entry<Payload>)>,
     /// The stream's time when the group was last committed.
     pub clock: Millis,
+    /// Up to when the partition was worked on; 0 if it never was.
+    pub worked: Millis,
+    /// Outages before that.
+    pub outages: Outages,
     /// The offset at which each input starts.
     pub starts: Vec<i64>,
     /// The offset of each input behind which all of the open names came in.
@@ -79,12 +87,45 @@ pub struct JoinRows {
     store: Store,
     group: String,
     topics: Topics,
+    /// Partitions that are elsewhere, and since when.
+    left: Arc<Mutex<BTreeMap<u32, Instant>>>,
 }
 
 impl JoinRows {
     /// The rows of `group` in `store`.
     pub fn new(store: Store, group: &str, topics: Topics) -> Self {
-        Self { store, group: group.to_owned(), topics }
+        // Which of them this process gets is not known yet.
+        let left = (0..topics.partitions()).map(|partition| (partition, Instant::now())).collect();
+        Self { store, group: group.to_owned(), topics, left: Arc::new(Mutex::new(left)) }
+    }
+
+    /// The partition goes to another process; its rows are kept for a while, should it come back.
+    pub fn leave(&self, partition: u32) {
+        self.left().insert(partition, Instant::now());
+    }
+
+    /// Deletes the rows of partitions that have been elsewhere for long: they save no reading any more.
+    pub fn sweep(&self, now: Instant) -> Result<(), StateError> {
+        // Held while rows are deleted, so that no partition comes back meanwhile.
+        let mut left = self.left();
+        let mut batch = self.store.batch();
+        left.retain(|&partition, since| {
+            let stays = now.saturating_duration_since(*since) < KEPT;
+            if !stays {
+                let (start, end) = partition_prefix(partition);
+                batch.delete_range(Family::Entries, &start, &end);
+                batch.delete_range(Family::Parts, &start, &end);
+                for topic in self.topics.iter() {
+                    batch.delete(Family::Positions, &self.position_key(topic, partition));
+                }
+            }
+            stays
+        });
+        if batch.is_empty() { Ok(()) } else { self.store.write(batch) }
+    }
+
+    fn left(&self) -> MutexGuard<'_, BTreeMap<u32, Instant>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The table of topics.
@@ -99,6 +140,7 @@ impl JoinRows {
         partition: u32,
         inputs: &[(Topic, Option<&Position>)],
     ) -> Result<(Vec<Start>, Vec<i64>, Opening), StateError> {
+        self.left().remove(&partition);
         let rows = inputs.iter().map(|&(topic, _)| self.position(topic, partition));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let group: Vec<_> = inputs.iter().map(|(_, position)| position.map(Committed::read)).collect();
@@ -126,11 +168,14 @@ impl JoinRows {
         }
         let clock = group.iter().flatten().map(|committed| committed.clock).max().unwrap_or(0);
         let origin = group.iter().zip(&from).map(|(committed, &from)| {
-            let origin = committed.and_then(|committed| committed.origin);
+            let origin = committed.as_ref().and_then(|committed| committed.origin);
             origin.map_or(from, |origin| origin.min(from))
         });
         let origin = origin.collect();
-        let opening = Opening { names, clock, starts: from, origin, rebuilt };
+        let latest = group.iter().flatten().max_by_key(|committed| committed.worked);
+        let (worked, outages) =
+            latest.map_or_else(Default::default, |latest| (latest.worked, latest.outages.clone()));
+        let opening = Opening { names, clock, worked, outages, starts: from, origin, rebuilt };
         Ok((starts, live_from, opening))
     }
 

@@ -6,7 +6,7 @@ use super::Log;
 use super::reader::PartitionReader;
 use crate::clock::Millis;
 use crate::io::{
-    Committer, Cut, Instead, IoError, Outgoing, Owner, Position, Reader, Start, Subscription, Topic,
+    Committer, Cut, Instead, IoError, Limit, Outgoing, Owner, Position, Reader, Start, Subscription, Topic,
     Transport, Visit,
 };
 
@@ -17,12 +17,13 @@ const SCAN: usize = 1 << 20;
 pub struct Embedded {
     log: Log,
     group: String,
+    max_record: usize,
 }
 
 impl Embedded {
-    /// The transport of `group` on the topics of `log`.
-    pub fn new(log: Log, group: impl Into<String>) -> Self {
-        Self { log, group: group.into() }
+    /// The transport of `group` on the topics of `log`, which takes records of at most `max_record` bytes.
+    pub fn new(log: Log, group: impl Into<String>, max_record: usize) -> Self {
+        Self { log, group: group.into(), max_record }
     }
 
     /// The topics.
@@ -76,8 +77,10 @@ impl Transport for Embedded {
         each.filter_map(|(topic, number)| self.log.position(&self.group, topic, number).transpose()).collect()
     }
 
-    fn committer(&self, _slot: usize, _instead: Instead) -> Result<Box<dyn Committer>, IoError> {
-        Ok(Box::new(BatchCommitter { log: self.log.clone(), group: self.group.clone(), outputs: Vec::new() }))
+    fn committer(&self, _slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {
+        let (log, group) = (self.log.clone(), self.group.clone());
+        let limit = Limit::new(self.max_record, log.topics().clone(), instead);
+        Ok(Box::new(BatchCommitter { log, group, limit, outputs: Vec::new() }))
     }
 }
 
@@ -98,12 +101,15 @@ impl Drop for Subscribed {
 struct BatchCommitter {
     log: Log,
     group: String,
+    limit: Limit,
     outputs: Vec<Outgoing>,
 }
 
 impl Committer for BatchCommitter {
     fn send(&mut self, records: Vec<Outgoing>) -> Result<(), IoError> {
-        self.outputs.extend(records);
+        for record in records {
+            self.outputs.push(self.limit.fit(record)?);
+        }
         Ok(())
     }
 

@@ -8,12 +8,16 @@ use bytes::Bytes;
 
 use super::*;
 use crate::io::{
-    Cut, IoError, Outgoing, Owner, Polled, Position, RawRecord, Reader, Start, Topic, Topics, Transport,
+    Cut, IoError, Outgoing, Owner, Polled, Position, RawRecord, Reader, Rejected, Start, Topic, Topics,
+    Transport,
 };
 use crate::state::{Family, Store, StoreOptions};
 
 const REQUESTS: Topic = Topic(0);
 const RESULTS: Topic = Topic(1);
+
+/// More than any record here has.
+const LARGE: usize = 1 << 20;
 
 fn log(dir: &Path) -> Log {
     let store = Store::open(dir, StoreOptions::default()).unwrap();
@@ -88,13 +92,13 @@ fn a_cut_is_one_write_and_a_restart_goes_on_from_it() {
     {
         let log = log(dir.path());
         append(&log, &[record(REQUESTS, 0, "a"), record(REQUESTS, 1, "b"), record(REQUESTS, 0, "c")]);
-        let transport = Embedded::new(log.clone(), "g");
+        let transport = Embedded::new(log.clone(), "g", LARGE);
         let owner = Arc::new(Everything::default());
         let subscription = transport.subscribe(&[REQUESTS, RESULTS], owner.clone()).unwrap();
         assert_eq!(owner.rest(REQUESTS, 0), ["a", "c"]);
         assert_eq!(owner.rest(REQUESTS, 1), ["b"]);
 
-        let mut committer = transport.committer(0, Arc::new(|rejected| rejected.record)).unwrap();
+        let mut committer = transport.committer(0, Arc::new(|_| None)).unwrap();
         committer.send(vec![record(RESULTS, 0, "A")]).unwrap();
         assert_eq!(log.end(RESULTS, 0), 0, "nothing is visible before the cut");
         let mut state = log.store().batch();
@@ -111,13 +115,40 @@ fn a_cut_is_one_write_and_a_restart_goes_on_from_it() {
     assert_eq!(log.store().get(Family::Entries, b"e").unwrap().unwrap(), b"row");
     let owner = Arc::new(Everything::default());
     let _subscription =
-        Embedded::new(log.clone(), "g").subscribe(&[REQUESTS, RESULTS], owner.clone()).unwrap();
+        Embedded::new(log.clone(), "g", LARGE).subscribe(&[REQUESTS, RESULTS], owner.clone()).unwrap();
     assert_eq!(*owner.metadata.lock().unwrap(), ["m"]);
     assert_eq!(owner.rest(REQUESTS, 0), ["c"]);
     assert_eq!(owner.rest(RESULTS, 0), ["A"]);
     let other = Arc::new(Everything::default());
-    let _other = Embedded::new(log, "other").subscribe(&[REQUESTS], other.clone()).unwrap();
+    let _other = Embedded::new(log, "other", LARGE).subscribe(&[REQUESTS], other.clone()).unwrap();
     assert_eq!(other.rest(REQUESTS, 0), ["a", "c"]);
+}
+
+/// What is written in place of a record that is too large has to fit as well.
+#[test]
+fn records_that_are_too_large_are_replaced_until_they_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log(dir.path());
+    let owner = Arc::new(Everything::default());
+    let transport = Embedded::new(log, "g", 300);
+    let _subscription = transport.subscribe(&[RESULTS], owner.clone()).unwrap();
+    let shorter = |rejected: Rejected<'_>| {
+        let Outgoing { topic, partition, mut record } = rejected.record;
+        let value = record.value?;
+        assert!(rejected.room.unwrap() < record.key.as_ref().map_or(0, Bytes::len) + value.len());
+        assert!(rejected.error.to_string().contains("for results is too large"), "{}", rejected.error);
+        record.value = (value.len() > 100).then(|| value.slice(..value.len() / 2));
+        Some(Outgoing { topic, partition, record })
+    };
+    let mut committer = transport.committer(0, Arc::new(shorter)).unwrap();
+    let text: &'static str = Box::leak("x".repeat(1000).into_boxed_str());
+    committer.send(vec![record(RESULTS, 0, "a"), record(RESULTS, 0, text), record(RESULTS, 0, "b")]).unwrap();
+    committer.commit(Cut { positions: vec![], state: None }).unwrap();
+    assert_eq!(owner.rest(RESULTS, 0), ["a", &text[..125], "b"]);
+    let mut endless = record(RESULTS, 0, text);
+    endless.record.key = Some(text.into());
+    let error = committer.send(vec![endless]).unwrap_err();
+    assert!(matches!(error, IoError::TooLarge { bytes: 1005, .. }), "{error}");
 }
 
 #[test]
@@ -126,7 +157,8 @@ fn readers_are_woken_and_trimmed_records_are_gone() {
     {
         let log = log(dir.path());
         let owner = Arc::new(Everything::default());
-        let _subscription = Embedded::new(log.clone(), "g").subscribe(&[REQUESTS], owner.clone()).unwrap();
+        let _subscription =
+            Embedded::new(log.clone(), "g", LARGE).subscribe(&[REQUESTS], owner.clone()).unwrap();
         let woken = Arc::new(AtomicUsize::new(0));
         let count = woken.clone();
         owner.readers.lock().unwrap()[0].2.wake_by(Box::new(move || {

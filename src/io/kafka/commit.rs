@@ -2,13 +2,13 @@
 //! outputs exactly once for everybody who reads committed records. A member whose partitions were taken away cannot
 //! commit: the broker checks its generation.
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::Consumer as _;
 
-use super::KafkaConfig;
 use super::consume::Consumer;
 use super::positions::to_commit;
 use super::transaction::Transactions;
-use crate::io::{Committer, Cut, Instead, IoError, Outgoing, Position, Topics};
+use crate::io::{Committer, Cut, IoError, Limit, Outgoing, Position, Topics};
 
 /// Writes and commits for one worker.
 pub(super) struct GroupCommitter {
@@ -19,13 +19,12 @@ pub(super) struct GroupCommitter {
 
 impl GroupCommitter {
     pub(super) fn new(
-        config: &KafkaConfig,
-        id: &str,
+        producer: &ClientConfig,
         topics: Topics,
         consumer: Consumer,
-        instead: Instead,
+        limit: Limit,
     ) -> Result<Self, IoError> {
-        let transactions = Transactions::new(config, id, topics.clone(), instead)?;
+        let transactions = Transactions::new(producer, topics.clone(), limit)?;
         Ok(Self { transactions, consumer, topics })
     }
 }

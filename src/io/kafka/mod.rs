@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use self::commit::GroupCommitter;
 use self::consume::{Consumer, Subscribed};
 use self::context::GroupContext;
-use super::{Committer, Instead, IoError, Owner, Position, Subscription, Topic, Topics, Transport, Visit};
+use super::{
+    Committer, Instead, IoError, Limit, Owner, Position, Subscription, Topic, Topics, Transport, Visit,
+};
 use crate::clock::Millis;
 
 pub(super) use positions::VERSION as POSITIONS_VERSION;
@@ -76,7 +78,7 @@ impl KafkaConfig {
         self.with_properties(client)
     }
 
-    fn producer(&self, id: &str) -> ClientConfig {
+    fn producer(&self, id: &str, max_record: usize) -> ClientConfig {
         let mut client = self.client();
         client
             .set("transactional.id", id)
@@ -87,7 +89,8 @@ impl KafkaConfig {
             .set("linger.ms", "5")
             .set("retry.backoff.ms", "5")
             .set("queue.buffering.max.kbytes", "16384")
-            .set("message.max.bytes", "4194304")
+            // Of batches as well as of records.
+            .set("message.max.bytes", max_record.to_string())
             .set("delivery.report.only.error", "true");
         self.with_properties(client)
     }
@@ -99,23 +102,26 @@ pub struct Kafka {
     topics: Topics,
     consumer: Consumer,
     writer: String,
+    max_record: usize,
 }
 
 impl Kafka {
     /// Connects, and checks that the topics of `topics` exist with the right number of partitions. `writer` begins the
-    /// names of the transactions: one that no other process has, and the same after a restart.
+    /// names of the transactions: one that no other process has, and the same after a restart. Records of more than
+    /// `max_record` bytes are not written.
     pub fn connect(
         config: KafkaConfig,
         group: &str,
         topics: Topics,
         writer: String,
+        max_record: usize,
     ) -> Result<Self, IoError> {
         self::topics::check(&config, &topics)?;
         let consumer = config
             .consumer(group)
             .create_with_context(GroupContext::new(topics.clone()))
             .map_err(IoError::Settings)?;
-        Ok(Self { config, topics, consumer: Arc::new(consumer), writer })
+        Ok(Self { config, topics, consumer: Arc::new(consumer), writer, max_record })
     }
 }
 
@@ -138,6 +144,8 @@ impl Transport for Kafka {
     fn committer(&self, slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {
         let id = format!("{}-{slot}", self.writer);
         let (topics, consumer) = (self.topics.clone(), self.consumer.clone());
-        Ok(Box::new(GroupCommitter::new(&self.config, &id, topics, consumer, instead)?))
+        let limit = Limit::new(self.max_record, topics.clone(), instead);
+        let producer = self.config.producer(&id, self.max_record);
+        Ok(Box::new(GroupCommitter::new(&producer, topics, consumer, limit)?))
     }
 }

@@ -5,16 +5,15 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
+use rdkafka::{ClientConfig, TopicPartitionList};
 
-use super::KafkaConfig;
-use crate::io::{Instead, IoError, Outgoing, Rejected, Topics};
+use crate::io::{IoError, Limit, Outgoing, Topics};
 
 /// How long to sleep while the client's queue is full or drains. `poll` with a timeout spins in this client.
 const NAP: Duration = Duration::from_micros(500);
@@ -29,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(super) struct Transactions {
     producer: BaseProducer<Deliveries>,
     topics: Topics,
-    instead: Instead,
+    limit: Limit,
     /// The records of the open transaction, in their order.
     sent: Vec<Outgoing>,
     open: bool,
@@ -38,17 +37,11 @@ pub(super) struct Transactions {
 }
 
 impl Transactions {
-    /// The transactions of `id`. A producer that still has an open one under the same id is fenced off.
-    pub(super) fn new(
-        config: &KafkaConfig,
-        id: &str,
-        topics: Topics,
-        instead: Instead,
-    ) -> Result<Self, IoError> {
-        let settings = config.producer(id);
+    /// The transactions of a producer with these settings. One that still has an open one under the same id is fenced off.
+    pub(super) fn new(settings: &ClientConfig, topics: Topics, limit: Limit) -> Result<Self, IoError> {
         let producer: BaseProducer<Deliveries> =
             settings.create_with_context(Deliveries::default()).map_err(IoError::Settings)?;
-        let made = Self { producer, topics, instead, sent: Vec::new(), open: false, failing: None };
+        let made = Self { producer, topics, limit, sent: Vec::new(), open: false, failing: None };
         made.insist(|| made.producer.init_transactions(CALL)).map_err(written)?;
         Ok(made)
     }
@@ -57,7 +50,7 @@ impl Transactions {
     pub(super) fn add(&mut self, records: Vec<Outgoing>) -> Result<(), IoError> {
         self.begin()?;
         for record in records {
-            self.sent.push(record);
+            self.sent.push(self.limit.fit(record)?);
             if let Err(trouble) = self.produce(self.sent.len() - 1) {
                 self.again(trouble)?;
             }
@@ -142,7 +135,7 @@ impl Transactions {
         let mut trouble = Some(trouble);
         while let Some(cause) = trouble.take() {
             match cause {
-                Trouble::Refused(index) => self.replace(index),
+                Trouble::Refused(index) => self.replace(index)?,
                 Trouble::Passing(error) => {
                     let since = *self.failing.get_or_insert_with(Instant::now);
                     if since.elapsed() > PATIENCE {
@@ -172,11 +165,15 @@ impl Transactions {
         (0..self.sent.len()).try_for_each(|index| self.produce(index))
     }
 
-    fn replace(&mut self, index: usize) {
-        let record = self.sent[index].clone();
-        let topic = self.topics.name(record.topic).to_owned();
-        let error = IoError::TooLarge { topic, bytes: record.record.bytes() };
-        self.sent[index] = (self.instead)(Rejected { record, error });
+    /// Replaces what made the broker refuse a record. It refuses batches, and tells of all records in one: the largest is
+    /// the one that can be meant.
+    fn replace(&mut self, index: usize) -> Result<(), IoError> {
+        let Outgoing { topic, partition, .. } = self.sent[index];
+        let batch = self.sent.iter_mut().filter(|sent| (sent.topic, sent.partition) == (topic, partition));
+        if let Some(largest) = batch.max_by_key(|sent| sent.record.bytes()) {
+            *largest = self.limit.refused(largest.clone())?;
+        }
+        Ok(())
     }
 
     /// Makes a call again while the client says that this is all it takes.

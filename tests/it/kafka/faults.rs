@@ -58,6 +58,7 @@ fn whatever_dies_every_name_is_joined_once() {
         while progress.joined() < from + step && since.elapsed() < Duration::from_secs(8) {
             std::thread::sleep(Duration::from_millis(50));
         }
+        eprint!("{:6} joined", progress.joined());
         chaos.next();
         // Nothing is left to be disturbed.
         if progress.joined() >= names.len() {

@@ -250,6 +250,7 @@ impl Flow {
             .set("bootstrap.servers", &self.servers.0)
             .set("group.id", format!("{}-reader", self.prefix))
             .set("enable.partition.eof", "true")
+            .set("enable.auto.commit", "false")
             .create()
             .unwrap();
         let topic = self.topic(topic);

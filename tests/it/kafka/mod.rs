@@ -1,10 +1,13 @@
 //! On a real Kafka with a real schema registry: records of foreign clients in, records that foreign clients can read out.
 
 mod cluster;
+mod deadlines;
 mod faults;
 mod flow;
+mod quiet;
 mod registry;
 mod schemas;
+mod sizes;
 
 use std::collections::BTreeMap;
 
@@ -224,6 +227,10 @@ fn processes_that_come_and_go_lose_nothing_and_repeat_nothing() {
     assert_eq!(second.stop("KILL").code(), None);
     assert!(first.stop("TERM").success());
     flow.joined(&names);
+    wait_for("the end of all calls", || {
+        let report = status(&of_third)?;
+        report["nodes"].as_array()?.iter().all(|node| node["in_flight"] == 0).then_some(())
+    });
     assert!(third.stop("TERM").success());
     joined_once(&flow, partitions, &names);
 }

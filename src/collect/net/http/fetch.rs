@@ -125,16 +125,19 @@ pub struct Visit {
 }
 
 impl Page {
-    /// The page as text, at most `max` bytes of UTF-8; `None` if it is empty, or compressed although we asked not to.
-    pub fn text(&self, max: usize) -> Option<String> {
+    /// The page as text, at most `max` bytes of UTF-8, and whether that is not all of it; `None` if it is empty, or
+    /// compressed although we asked not to.
+    pub fn text(&self, max: usize) -> Option<(String, bool)> {
         let coding = self.answer.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
         if self.body.is_empty() || coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return None;
         }
         let mut text = charset::text(&self.answer.headers, &self.body, self.truncated);
         // Decoded text may be longer than its bytes.
-        text.truncate(text.floor_char_boundary(max));
-        Some(text)
+        let kept = text.floor_char_boundary(max);
+        let cut = self.truncated || kept < text.len();
+        text.truncate(kept);
+        Some((text, cut))
     }
 }
 

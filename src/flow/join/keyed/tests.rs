@@ -24,8 +24,9 @@ enum Event {
     /// So many results are read.
     Read(usize),
     Cut,
-    /// The process dies; the rows of the last cut may not have been written, or all rows are lost.
-    Crash(Lost),
+    /// The process dies; the rows of the last cut may not have been written, or all rows are lost. It is live again so
+    /// long after what it last committed.
+    Crash(Lost, Millis),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,8 +73,9 @@ impl World {
         Self { logs, group: [None, None, None], emitted: vec![], dir: tempfile::tempdir().unwrap(), flush }
     }
 
-    fn start(&self) -> Running {
-        let clock: SharedClock = Arc::new(ManualClock::at(1));
+    fn start(&self, outage: Millis) -> Running {
+        let committed = self.group.iter().flatten().map(|position| Committed::read(position).worked).max();
+        let clock: SharedClock = Arc::new(ManualClock::at(committed.unwrap_or(1).saturating_add(outage)));
         let topics = Topics::new(["zone", "dns", "rdap", "out", "dead"].map(str::to_owned), 1);
         let options = StoreOptions {
             block_cache: crate::units::Size(1 << 20),
@@ -91,7 +93,7 @@ impl World {
                 address_collectors: vec![],
                 rdap: true,
                 tls: false,
-                patience: 60 * STEP,
+                patience: 25 * STEP,
                 grace: 2 * STEP,
             },
             inputs: inputs.clone(),
@@ -198,7 +200,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
         5 => (1_usize..12).prop_map(Event::Read),
         3 => Just(Event::Cut),
-        1 => lost.prop_map(Event::Crash),
+        1 => (lost, 0..60 * STEP).prop_map(|(lost, outage)| Event::Crash(lost, outage)),
     ];
     prop::collection::vec(event, 0..60)
 }
@@ -216,14 +218,14 @@ proptest! {
         events in events(),
     ) {
         let mut world = World::new(&delays, flush);
-        let mut running = world.start();
+        let mut running = world.start(0);
         for event in events {
             match event {
                 Event::Read(count) => drop((0..count).take_while(|_| world.read(&mut running)).count()),
                 Event::Cut => world.cut(&mut running),
-                Event::Crash(lost) => {
+                Event::Crash(lost, outage) => {
                     world.crash(running, lost);
-                    running = world.start();
+                    running = world.start(outage);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What lies in a store is read by every version of the same format.
+//! What lies in a store is read by every version of the same format; and how long it lies there.
 
 use super::*;
 use crate::join::{Arrival, DnsFacts, Policy};
@@ -12,7 +12,8 @@ fn entry() -> Entry<Payload> {
     for (part, dns) in [(PartId::Zone, None), (PartId::Dns, Some(dns)), (ip, None)] {
         let payload = Payload::Memory { bytes: Bytes::from("body"), stored: false };
         let (run, status, attempt, time) = (Some("r1".into()), Status::OK, 900, 1000);
-        entry.arrive(Arrival { part, run, status, attempt, time, dns, payload }, &Policy::default());
+        let arrival = Arrival { part, run, status, attempt, time, dns, payload, cut: false };
+        entry.arrive(arrival, &Policy::default(), &Outages::default());
     }
     entry
 }
@@ -30,7 +31,7 @@ fn rows_of_open_names_are_what_the_format_of_the_store_says() {
     let (mut names, mut changes, mut batch) = (Names::default(), Changes::default(), rows.batch());
     let (name, entry) = (Bytes::from("a.cz"), entry());
     changes.change(&name, entry.run.as_ref());
-    names.restore(name, entry.clone());
+    names.restore(name, entry.clone(), &Policy::default());
     changes.flush(3, &mut names, &mut batch);
     rows.put_position(&mut batch, Topic(0), 3, 258);
     batch.write().unwrap();
@@ -42,21 +43,45 @@ fn rows_of_open_names_are_what_the_format_of_the_store_says() {
         });
         all.unwrap();
     }
-    assert_eq!(
-        found,
-        [
-            "000000030004612e637a7231 = 04612e637a0102723100d00f90b907d00f000101093139322e302e322e3101030000880e01008\
-             80e04093139322e302e322e310372747400880e",
-            "000000030004612e637a723100646e73 = 626f6479",
-            "000000030004612e637a723100727474206f66203139322e302e322e31 = 626f6479",
-            "000000030004612e637a7231007a6f6e65 = 626f6479",
-            "6a6700740000000003 = 0000000000000102",
-        ]
-    );
+    let expected = [
+        // The entry: name, run, times, what DNS says, the parts without their payloads.
+        concat!(
+            "000000030004612e637a7231 = 04612e637a0102723100d00f90b907d00f000101093139322e302e322e3101030000880e00",
+            "0100880e0004093139322e302e322e310372747400880e00"
+        ),
+        "000000030004612e637a723100646e73 = 626f6479",
+        "000000030004612e637a723100727474206f66203139322e302e322e31 = 626f6479",
+        "000000030004612e637a7231007a6f6e65 = 626f6479",
+        "6a6700740000000003 = 0000000000000102",
+    ];
+    assert_eq!(found, expected, "the format of the store");
     let (_, mut loaded) = rows.load(3).unwrap().remove(0);
     loaded.slots_mut().iter_mut().zip(entry.slots()).for_each(|(loaded, slot)| {
         assert_eq!(loaded.payload, Payload::Stored);
         loaded.payload = slot.payload.clone();
     });
     assert_eq!(loaded, entry);
+}
+
+#[test]
+fn rows_of_a_partition_that_is_elsewhere_are_kept_for_a_while() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Default::default()).unwrap();
+    let topics = Topics::new(["zone".to_owned()], 3);
+    let (topic, rows) = (Topic(0), JoinRows::new(store, "g", topics));
+    (0..3).for_each(|partition| rows.reset(partition, &[(topic, 5)]).unwrap());
+    let there = || [0, 1, 2].map(|partition| rows.position(topic, partition).unwrap().is_some());
+    // The first is this process's, the second comes and goes, the third never comes.
+    rows.reopen(0, &[(topic, None)]).unwrap();
+    rows.reopen(1, &[(topic, None)]).unwrap();
+    let start = Instant::now();
+    rows.sweep(start + KEPT - Duration::from_secs(60)).unwrap();
+    assert_eq!(there(), [true; 3]);
+    rows.sweep(start + KEPT).unwrap();
+    assert_eq!(there(), [true, true, false]);
+    rows.leave(1);
+    rows.sweep(start + KEPT / 2).unwrap();
+    assert_eq!(there(), [true, true, false]);
+    rows.sweep(start + KEPT * 2).unwrap();
+    assert_eq!(there(), [true, false, false]);
 }

@@ -1,0 +1,49 @@
+//! Why: names whose parts are late stay open; a million of them must fit, and leave nothing behind once they complete.
+//! What: memory of the job and size of its store with a million names open, and after their completion, over time.
+//! Knobs: NAMES; needs a running Kafka (`scripts/servers/servers.sh up`).
+
+#![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
+
+mod on_kafka;
+
+use std::time::{Duration, Instant};
+
+use on_kafka::{Join, Part};
+
+const NAMES: usize = 1_000_000;
+
+fn main() {
+    let join = Join::start(&["join.patience=2h", "join.grace=1s"]);
+    let start = Instant::now();
+    let show = |what: &str| {
+        let (memory, store) = (join.memory(), join.store());
+        println!("{:4.0} s | {memory:.0} MB | {store:.0} MB | {what}", start.elapsed().as_secs_f64());
+    };
+    println!("time | memory | store | ");
+    // What a job needs that has seen some names.
+    (NAMES..NAMES + 10_000)
+        .for_each(|name| [Part::Zone, Part::Rdap, Part::Dns].iter().for_each(|part| join.write(name, *part)));
+    join.flush();
+    join.wait("the first names", |status| {
+        status.contains("\"complete\":10000") && status.contains("\"open\":0")
+    });
+    show("10,000 names joined");
+    for (what, part) in [("zones", Part::Zone), ("registrations", Part::Rdap)] {
+        (0..NAMES).for_each(|name| join.write(name, part));
+        join.flush();
+        show(&format!("{what} of {NAMES} names written"));
+    }
+    join.wait("all names open", |status| status.contains(&format!("\"open\":{NAMES}")));
+    std::thread::sleep(Duration::from_secs(15));
+    show("all open");
+    (0..NAMES).for_each(|name| join.write(name, Part::Dns));
+    join.flush();
+    show("the last parts written");
+    let complete = format!("\"complete\":{}", NAMES + 10_000);
+    join.wait("all names joined", |status| status.contains(&complete) && status.contains("\"open\":0"));
+    show("all joined");
+    for _ in 0..6 {
+        std::thread::sleep(Duration::from_secs(10));
+        show("");
+    }
+}
