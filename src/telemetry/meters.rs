@@ -68,6 +68,8 @@ pub struct PartitionMeter {
     pub low: AtomicI64,
     /// Since when the oldest open offset is the oldest; 0 if nothing is open.
     pub low_since: AtomicI64,
+    /// Records that are read again before anything new comes out of them.
+    pub again: AtomicI64,
     /// Offset after the last record, as far as it is known; -1 before; [`READ_TO_END`]. The transport moves it.
     pub end: Arc<AtomicI64>,
 }

@@ -67,6 +67,13 @@ impl Collector for Report {
         let partitions = || report.partitions.iter();
         let lag = partitions().filter_map(|of| Some((place(&of.topic, of.partition), gauge(of.lag?))));
         family(encoder, "partition_lag_records", "Records of a partition that are not finished.", lag)?;
+        let again = partitions().map(|of| (place(&of.topic, of.partition), gauge(of.again)));
+        family(
+            encoder,
+            "partition_again_records",
+            "Records that are read again before anything new comes out of them.",
+            again,
+        )?;
         let age =
             partitions().map(|of| (place(&of.topic, of.partition), ConstGauge::new(of.oldest_open_age)));
         family(

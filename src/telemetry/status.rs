@@ -84,6 +84,8 @@ pub struct PartitionStatus {
     pub oldest_open_age: f64,
     /// Records that are not yet finished; null while the end is not known.
     pub lag: Option<i64>,
+    /// Records that are read again, after a restart or a change of process, before anything new comes out of them.
+    pub again: i64,
 }
 
 impl Meters {
@@ -117,6 +119,7 @@ impl Meters {
                 oldest_open: low,
                 oldest_open_age: if since > 0 { (now - since).max(0) as f64 / 1000.0 } else { 0.0 },
                 lag: (end >= 0).then_some((end - low).max(0)),
+                again: meter.again.load(Ordering::Relaxed),
             }
         });
         let join = &self.join;

@@ -159,6 +159,12 @@ impl Input {
             }
     }
 
+    /// Shows how far a muted input is.
+    fn show_again(&self, muted: bool) {
+        let again = if muted { (self.live_from - self.next).max(0) } else { 0 };
+        self.meter.again.store(again, Ordering::Relaxed);
+    }
+
     fn head(&self, muted: bool) -> Head {
         if muted && self.caught_up() {
             // It waits for its siblings.
@@ -206,7 +212,9 @@ impl ResultFeed {
                     reader.wake_by(Box::new(move || bell.ring()));
                     let front = Front::Empty { last: None, since: now };
                     let meter = self.setup.meters.open_partition(name, partition, reader.end());
-                    Input { reader, live_from, next: *start, front, meter }
+                    let input = Input { reader, live_from, next: *start, front, meter };
+                    input.show_again(true);
+                    input
                 });
                 let inputs = inputs.collect();
                 self.partitions.insert(partition, Aligned { inputs, muted: true, told: Millis::MIN });
@@ -269,6 +277,7 @@ impl ResultFeed {
             let Some(aligned) = self.partitions.get_mut(&partition) else { break };
             if aligned.muted && aligned.inputs.iter().all(Input::caught_up) {
                 aligned.muted = false;
+                aligned.inputs.iter().for_each(|input| input.show_again(false));
                 batch.push(JoinItem::Live(partition));
             }
             let heads: Vec<Head> = aligned.inputs.iter().map(|input| input.head(aligned.muted)).collect();
@@ -291,6 +300,9 @@ impl ResultFeed {
             input.front = Front::Empty { last: Some(fetched.record.time), since: now };
             input.next = fetched.offset + 1;
             input.meter.moved(input.next, input.next, now);
+            if aligned.muted {
+                input.show_again(true);
+            }
             batch.push(JoinItem::Part { partition, input: index, fetched, part });
         }
         self.tell_time(partition, batch);

@@ -4,7 +4,6 @@ mod cluster;
 mod deadlines;
 mod faults;
 mod flow;
-mod quiet;
 mod registry;
 mod schemas;
 mod sizes;
@@ -159,8 +158,11 @@ fn goes_on(how: &str, code: Option<i32>, keep: Keep) {
     if keep == Keep::Nothing {
         std::fs::remove_dir_all(flow.dir.path().join("state")).unwrap();
     }
-    let (again, _) = flow.start(scale, partitions, &session);
+    let (again, address) = flow.start(scale, partitions, &session);
     flow.joined(&names);
+    let report = status(&address).unwrap();
+    let mut of_partitions = report["partitions"].as_array().unwrap().iter();
+    assert!(of_partitions.all(|of| of["again"] == 0), "everything is read again: {report}");
     assert!(again.stop("TERM").success());
     joined_once(&flow, partitions, &names);
 }
