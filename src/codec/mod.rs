@@ -2,8 +2,7 @@
 //!
 //! Decides how a record of `model` looks in a topic of either format, and how encoded parts become a joined record
 //! without being decoded. Knows no topic but by its subject, and nothing of transports. Next: `topic.rs` (values),
-//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`, `avro/fit.rs`
-//! (which schemas go together).
+//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`, `avro/mod.rs`.
 
 mod avro;
 mod error;

@@ -2,7 +2,7 @@
 //! rules of schema resolution (Avro 1.12, "Schema Resolution"). Where they do not, the place and both sides of it are told.
 //!
 //! That is Confluent's level FULL. apache-avro decides about single types, but not where in a record it went wrong, and it
-//! takes a named type for another one when it is defined at another place. `schemas.rs` compares with the registry.
+//! takes a named type for another one when it is defined at another place. `registry/compare.rs` compares with what is registered.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
