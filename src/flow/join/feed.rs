@@ -3,6 +3,8 @@
 //! A partition that comes in after a restart is first read muted, up to where the group was; then it goes live. A value
 //! whose schema is not known yet holds its partition until it is.
 
+mod input;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use self::input::{Front, Input};
 use super::rows::Opening;
 use crate::clock::{Millis, SharedClock};
 use crate::codec::{DecodeError, Part, PartReader, Reading};
@@ -18,7 +21,7 @@ use crate::engine::align::{self, Head, Next};
 use crate::engine::{Bell, Feed, Mailbox, Pull};
 use crate::flow::shared::Shared;
 use crate::io::{Fetched, IoError, Polled, Reader, Topic};
-use crate::telemetry::{Meters, PartitionMeter};
+use crate::telemetry::Meters;
 
 /// Records that are taken from one partition before the next has its turn.
 const TURN: usize = 128;
@@ -126,57 +129,6 @@ struct Aligned {
     muted: bool,
     /// The last time that was told to the join.
     told: Millis,
-}
-
-struct Input {
-    reader: Box<dyn Reader>,
-    live_from: i64,
-    next: i64,
-    front: Front,
-    meter: Arc<PartitionMeter>,
-}
-
-enum Front {
-    Ready(Box<(Fetched, Result<Part, DecodeError>)>),
-    /// Its schema is being learned; the flag says when it is.
-    Learning(Box<Fetched>, Arc<AtomicBool>),
-    Empty {
-        last: Option<Millis>,
-        since: Millis,
-    },
-    End,
-}
-
-impl Input {
-    /// Whether a muted input has come to where its group was. Control records leave gaps, so the end counts as well.
-    fn caught_up(&self) -> bool {
-        self.next >= self.live_from
-            || match &self.front {
-                Front::Ready(ready) => ready.0.offset >= self.live_from,
-                Front::Learning(fetched, _) => fetched.offset >= self.live_from,
-                Front::Empty { .. } => false,
-                Front::End => true,
-            }
-    }
-
-    /// Shows how far a muted input is.
-    fn show_again(&self, muted: bool) {
-        let again = if muted { (self.live_from - self.next).max(0) } else { 0 };
-        self.meter.again.store(again, Ordering::Relaxed);
-    }
-
-    fn head(&self, muted: bool) -> Head {
-        if muted && self.caught_up() {
-            // It waits for its siblings.
-            return Head::End;
-        }
-        match &self.front {
-            Front::Ready(ready) => Head::At(ready.0.record.time),
-            Front::Learning(fetched, _) => Head::At(fetched.record.time),
-            Front::Empty { last, since } => Head::Empty { last: *last, since: *since },
-            Front::End => Head::End,
-        }
-    }
 }
 
 /// What became of a partition's turn.
