@@ -41,7 +41,13 @@ fn whatever_dies_every_name_is_joined_once() {
     let seed = number("FAULTS_SEED").unwrap_or_else(|| fastrand::u64(..));
     let (scale, kills) =
         (number("FAULTS_NAMES").unwrap_or(1500) as usize, number("FAULTS_KILLS").unwrap_or(8) as usize);
-    let names = lab_names(scale);
+    // Names of ordinary shape, whose hosts all answer: time limits can be long, so that a busy machine fails no call.
+    let mut names = lab_names(scale);
+    names.retain(|name| {
+        let zone = name.split('.').find(|label| label.starts_with('n') && label.ends_with("-lab"));
+        zone.is_some_and(|label| label[1..label.len() - 4].bytes().all(|digit| digit.is_ascii_digit()))
+    });
+    assert_eq!(names.len(), scale);
     eprintln!("FAULTS_SEED={seed}, {} names, {kills} kills", names.len());
 
     let cluster = Arc::new(Cluster::start());

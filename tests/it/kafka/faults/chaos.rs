@@ -20,6 +20,17 @@ const JOBS: usize = 3;
 const JUMPS: usize = 1;
 const FILLS: usize = 2;
 
+/// Time that a call has on a busy machine.
+const LIMITS: [&str; 7] = [
+    "zone.timeout=60s",
+    "dns.timeout=30s",
+    "tls.timeout=30s",
+    "rdap.timeout=30s",
+    "whois.timeout=30s",
+    "nerd.timeout=30s",
+    "join.patience=5m",
+];
+
 /// Bytes of the small disk.
 const DISK: &str = "512m";
 
@@ -226,7 +237,8 @@ impl Chaos {
         let state = format!("state.dir={}", self.jobs[number].dir.join("state").display());
         // A killed member is missed only after its session.
         let session = "kafka.properties.session.timeout.ms=6000";
-        let more = ["--set", session, "--set", &state];
+        let mut more = vec!["--set", session, "--set", &state];
+        more.extend(LIMITS.iter().flat_map(|limit| ["--set", limit]));
         let clock = self.clock().display().to_string();
         let variables = match &self.faketime {
             Some(library) if number == JUMPS => vec![
