@@ -134,6 +134,8 @@ impl Join {
     }
 
     fn open(&mut self, partition: u32, opening: Opening) {
+        // It may have been left after it was reopened: a partition that comes back fast closes meanwhile.
+        self.setup.rows.hold(partition);
         let known = opening.names.iter().map(|(name, _)| name.clone()).collect();
         let mut names = Names::new(opening.outages);
         for (name, entry) in opening.names {

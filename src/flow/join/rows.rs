@@ -99,6 +99,11 @@ impl JoinRows {
         Self { store, group: group.to_owned(), topics, left: Arc::new(Mutex::new(left)) }
     }
 
+    /// The partition is this process's.
+    pub fn hold(&self, partition: u32) {
+        self.left().remove(&partition);
+    }
+
     /// The partition goes to another process; its rows are kept for a while, should it come back.
     pub fn leave(&self, partition: u32) {
         self.left().insert(partition, Instant::now());
@@ -112,9 +117,7 @@ impl JoinRows {
         left.retain(|&partition, since| {
             let stays = now.saturating_duration_since(*since) < KEPT;
             if !stays {
-                let (start, end) = partition_prefix(partition);
-                batch.delete_range(Family::Entries, &start, &end);
-                batch.delete_range(Family::Parts, &start, &end);
+                delete_names(&mut batch, partition);
                 for topic in self.topics.iter() {
                     batch.delete(Family::Positions, &self.position_key(topic, partition));
                 }
@@ -140,7 +143,7 @@ impl JoinRows {
         partition: u32,
         inputs: &[(Topic, Option<&Position>)],
     ) -> Result<(Vec<Start>, Vec<i64>, Opening), StateError> {
-        self.left().remove(&partition);
+        self.hold(partition);
         let rows = inputs.iter().map(|&(topic, _)| self.position(topic, partition));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let group: Vec<_> = inputs.iter().map(|(_, position)| position.map(Committed::read)).collect();
@@ -206,10 +209,8 @@ impl JoinRows {
     /// Deletes all rows of a partition. That they contain nothing before `starts` is written at once: rows that are
     /// missing because none was flushed yet must not look like a store that was lost.
     pub fn reset(&self, partition: u32, starts: &[(Topic, i64)]) -> Result<(), StateError> {
-        let (start, end) = partition_prefix(partition);
         let mut batch = self.store.batch();
-        batch.delete_range(Family::Entries, &start, &end);
-        batch.delete_range(Family::Parts, &start, &end);
+        delete_names(&mut batch, partition);
         for &(input, offset) in starts {
             self.put_position(&mut batch, input, partition, offset);
         }
@@ -326,6 +327,13 @@ impl Changes {
 /// Bytes of an entry's payloads in memory.
 pub fn in_memory(entry: &Entry<Payload>) -> usize {
     entry.slots().iter().map(|slot| slot.payload.in_memory()).sum()
+}
+
+/// Adds the deletion of all open names of a partition to a batch.
+fn delete_names(batch: &mut Batch, partition: u32) {
+    let (start, end) = partition_prefix(partition);
+    batch.delete_range(Family::Entries, &start, &end);
+    batch.delete_range(Family::Parts, &start, &end);
 }
 
 #[cfg(test)]

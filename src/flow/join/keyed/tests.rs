@@ -238,3 +238,18 @@ proptest! {
         prop_assert_eq!(emitted, expected);
     }
 }
+
+/// A partition that comes back before it is closed here: what was reopened is not swept away as rows of another process.
+#[test]
+fn a_partition_that_comes_back_fast_keeps_its_rows() {
+    let mut world = World::new(&[(1, None)], true);
+    let mut running = world.start(0);
+    let rows = running.join.setup.rows.clone();
+    let inputs = [0, 1, 2].map(|input| (Topic(input), None));
+    let (_, _, opening) = rows.reopen(0, &inputs).unwrap();
+    running.join.step(JoinItem::Close(0)).unwrap();
+    world.cut(&mut running);
+    running.join.step(JoinItem::Open(0, Rc::new(Cell::new(Some(opening))))).unwrap();
+    rows.sweep(Instant::now() + std::time::Duration::from_secs(86_400)).unwrap();
+    assert_eq!(rows.position(Topic(0), 0).unwrap(), Some(0));
+}
