@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::{FlowSpec, Layers, Schema};
 use super::show::{BAD, GOOD, styled};
 use super::{show, start};
-use crate::codec::{Comparison, HttpRegistry, RECORDS, Registry as _, compare};
+use crate::codec::{Comparison, HttpRegistry, RECORDS, Registry as _, compare, subject};
 use crate::config::{ConfigError, Settings};
 use crate::error::{Exit, Failure};
 
@@ -66,7 +66,7 @@ async fn register(layers: &Layers, args: &FlowSpec) -> Result<Exit, Failure> {
     for (topic, schema) in plan.schemas() {
         // A derived schema always serializes.
         let schema = serde_json::to_string(schema).unwrap_or_default();
-        let id = registry.register(&format!("{topic}-value"), &schema).await?;
+        let id = registry.register(&subject(topic), &schema).await?;
         ids.push((topic, id));
     }
     let json: Vec<_> = ids.iter().map(|(topic, id)| json!({ "topic": topic, "id": id })).collect();

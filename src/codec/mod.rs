@@ -25,7 +25,7 @@ pub use registry::{
     Comparison, FolderRegistry, HttpRegistry, Registry, RegistryConfig, RegistryError, SchemaId, agree,
     compare,
 };
-pub use schemas::{Known, Schemas};
+pub use schemas::{Known, Schemas, subject};
 pub use splice::{ByCollector, JoinedParts, Splicer};
 pub use topic::TopicCodec;
 pub use wire::{RECORDS, RecordSchema, Wire};

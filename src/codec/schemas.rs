@@ -116,6 +116,6 @@ impl Schemas {
 }
 
 /// The subject of the values of a topic (Confluent's TopicNameStrategy).
-pub(super) fn subject(topic: &str) -> String {
+pub fn subject(topic: &str) -> String {
     format!("{topic}-value")
 }

@@ -25,6 +25,13 @@ pub struct Position {
     pub metadata: String,
 }
 
+impl Position {
+    /// That of one partition among `positions`.
+    pub fn find(positions: &[Self], topic: Topic, partition: u32) -> Option<&Self> {
+        positions.iter().find(|position| (position.topic, position.partition) == (topic, partition))
+    }
+}
+
 /// Where to start reading a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {

@@ -201,3 +201,14 @@ pub fn lab_names(scale: usize) -> Vec<String> {
     names.sort();
     names
 }
+
+/// The names that `scale` adds to the lab: of ordinary shape, and their hosts all answer; in order.
+pub fn ordinary_names(scale: usize) -> Vec<String> {
+    let mut names = lab_names(scale);
+    names.retain(|name| {
+        let zone = name.split('.').find(|label| label.starts_with('n') && label.ends_with("-lab"));
+        zone.is_some_and(|label| label[1..label.len() - 4].bytes().all(|digit| digit.is_ascii_digit()))
+    });
+    assert_eq!(names.len(), scale);
+    names
+}

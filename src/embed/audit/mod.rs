@@ -93,7 +93,17 @@ impl AuditReport {
         self.missing == 0 && self.twice == 0
     }
 
-    fn name(&mut self, run: &[u8], key: &[u8], what: &'static str, why: &'static str, until: Option<Millis>) {
+    /// Counts a run, and names it if it is not as it should be.
+    fn tell(&mut self, run: &[u8], key: &[u8], ending: Ending, until: Option<Millis>) {
+        let (count, what, why) = match ending {
+            Ending::Joined => return self.joined += 1,
+            Ending::Early => return self.ended_early += 1,
+            Ending::Open(why) => (&mut self.open, "open", why),
+            Ending::NotJoined => (&mut self.missing, "missing", "no joined record"),
+            Ending::Missing(why) => (&mut self.missing, "missing", why),
+            Ending::Twice(why) => (&mut self.twice, "twice", why),
+        };
+        *count += 1;
         if self.named.len() < NAMED {
             let (key, run) = (key.escape_ascii().to_string(), run.escape_ascii().to_string());
             self.named.push(Finding { key, run, what, why, until });
@@ -189,21 +199,8 @@ impl Audit {
         // In the order of the runs, so that a report is the same each time.
         for (run, traces) in runs.into_iter().collect::<BTreeMap<_, _>>() {
             match traces.ending() {
-                Ending::Joined => report.joined += 1,
-                Ending::Early => report.ended_early += 1,
-                Ending::Open(why) => {
-                    report.open += 1;
-                    report.name(&run, &traces.key, "open", why, None);
-                }
-                Ending::Missing(why) => {
-                    report.missing += 1;
-                    report.name(&run, &traces.key, "missing", why, None);
-                }
-                Ending::Twice(why) => {
-                    report.twice += 1;
-                    report.name(&run, &traces.key, "twice", why, None);
-                }
                 Ending::NotJoined => drop(not_joined.insert(run, traces.key)),
+                ending => report.tell(&run, &traces.key, ending, None),
             }
         }
         self.judge_parts(not_joined, &positions, since, &mut report)?;
@@ -221,28 +218,25 @@ impl Audit {
         if keys.is_empty() {
             return Ok(());
         }
+        let mut clocks = HashMap::<u32, Millis>::new();
+        for position in positions {
+            let clock = clocks.entry(position.partition).or_default();
+            *clock = stream_time(position).max(*clock);
+        }
         let mut parts = HashMap::<&[u8], judge::Parts>::new();
         for &topic in &self.parts {
             self.each(topic, since, |run, place, record| {
                 let Some((run, _)) = keys.get_key_value(&run) else { return };
-                let clocks = positions.iter().filter(|position| position.partition == place.partition);
                 let parts = parts.entry(run).or_default();
                 parts.last = parts.last.max(record.time);
                 parts.unread |= is_ahead(positions, place);
-                parts.clock = clocks.map(stream_time).max().unwrap_or(0);
+                parts.clock = clocks.get(&place.partition).copied().unwrap_or(0);
             })?;
         }
         for (run, key) in keys.iter().collect::<BTreeMap<_, _>>() {
-            match parts.get(&run[..]).and_then(|parts| parts.open_until(self.patience)) {
-                Some(until) => {
-                    report.open += 1;
-                    report.name(run, key, "open", "waits for its parts", Some(until));
-                }
-                None => {
-                    report.missing += 1;
-                    report.name(run, key, "missing", "no joined record", None);
-                }
-            }
+            let until = parts.get(&run[..]).and_then(|parts| parts.open_until(self.patience));
+            let ending = until.map_or(Ending::NotJoined, |_| Ending::Open("waits for its parts"));
+            report.tell(run, key, ending, until);
         }
         Ok(())
     }
@@ -265,6 +259,6 @@ impl Audit {
 
 /// Whether the job is not done with the record at `place`.
 fn is_ahead(positions: &[Position], place: Place) -> bool {
-    let here = |position: &&Position| (position.topic, position.partition) == (place.topic, place.partition);
-    positions.iter().find(here).is_none_or(|position| position.offset <= place.offset)
+    let position = Position::find(positions, place.topic, place.partition);
+    position.is_none_or(|position| position.offset <= place.offset)
 }

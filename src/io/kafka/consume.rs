@@ -125,11 +125,8 @@ impl Member {
         let committed = positions::committed(&self.consumer, &self.topics, &self.inputs, numbers)?;
         let mut opening = Vec::with_capacity(numbers.len());
         for &number in numbers {
-            let positions = self.inputs.iter().map(|&topic| {
-                let here =
-                    |position: &&Position| (position.topic, position.partition) == (topic, number as u32);
-                committed.iter().find(here).cloned()
-            });
+            let position = |&topic| Position::find(&committed, topic, number as u32).cloned();
+            let positions = self.inputs.iter().map(position);
             let starts = self.owner.assign(number as u32, positions.collect())?;
             let mut readers = Vec::with_capacity(self.inputs.len());
             for (&topic, start) in self.inputs.iter().zip(starts) {

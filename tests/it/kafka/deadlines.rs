@@ -6,7 +6,7 @@ use rdkafka::message::{Message as _, OwnedMessage};
 
 use super::flow::{Flow, header, key};
 use super::joined_once;
-use crate::support::{lab_names, status, wait_for};
+use crate::support::{ordinary_names, status, wait_for};
 
 fn is_complete(message: &OwnedMessage) -> bool {
     header(message, "domainflow-complete").as_deref() == Some("true")
@@ -16,9 +16,8 @@ fn is_complete(message: &OwnedMessage) -> bool {
 fn an_outage_longer_than_every_deadline_gives_no_name_up() {
     let (scale, partitions, patience) = (300, 4, Duration::from_secs(10));
     let flow = Flow::new("outage", partitions);
-    // Names of ordinary shape: each stage takes far less than the patience.
-    let mut names = lab_names(scale);
-    names.retain(|name| name.trim_start_matches("www.").starts_with("n000"));
+    // Each stage of these takes far less than the patience.
+    let names = ordinary_names(scale);
     assert!(names.len() >= scale / 2);
     let patient = format!("join.patience={}s", patience.as_secs());
     let settings = ["--set", &patient, "--set", "kafka.properties.session.timeout.ms=6000"];

@@ -20,7 +20,7 @@ use self::chaos::Chaos;
 use super::cluster::Cluster;
 use super::flow::{Flow, Foreign, header, key};
 use super::joined_once;
-use crate::support::{lab_names, run, text};
+use crate::support::{ordinary_names, run, text};
 
 const PARTITIONS: u32 = 6;
 
@@ -41,13 +41,8 @@ fn whatever_dies_every_name_is_joined_once() {
     let seed = number("FAULTS_SEED").unwrap_or_else(|| fastrand::u64(..));
     let (scale, kills) =
         (number("FAULTS_NAMES").unwrap_or(1500) as usize, number("FAULTS_KILLS").unwrap_or(8) as usize);
-    // Names of ordinary shape, whose hosts all answer: time limits can be long, so that a busy machine fails no call.
-    let mut names = lab_names(scale);
-    names.retain(|name| {
-        let zone = name.split('.').find(|label| label.starts_with('n') && label.ends_with("-lab"));
-        zone.is_some_and(|label| label[1..label.len() - 4].bytes().all(|digit| digit.is_ascii_digit()))
-    });
-    assert_eq!(names.len(), scale);
+    // Hosts that all answer allow long time limits, so that a busy machine fails no call.
+    let names = ordinary_names(scale);
     eprintln!("FAULTS_SEED={seed}, {} names, {kills} kills", names.len());
 
     let cluster = Arc::new(Cluster::start());

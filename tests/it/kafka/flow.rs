@@ -203,14 +203,7 @@ impl Flow {
 
     /// Reads a topic from its start until `enough` says so.
     pub fn read(&self, topic: &str, mut enough: impl FnMut(&[OwnedMessage]) -> bool) -> Vec<OwnedMessage> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &self.servers.0)
-            .set("group.id", format!("{}-reader", self.prefix))
-            .set("auto.offset.reset", "earliest")
-            .set("enable.auto.commit", "false")
-            .create()
-            .unwrap();
-        consumer.subscribe(&[&self.topic(topic)]).unwrap();
+        let consumer = self.reader(topic);
         let (mut messages, deadline) = (vec![], Instant::now() + PATIENCE);
         while !enough(&messages) {
             assert!(Instant::now() < deadline, "{topic}: only {} records", messages.len());
