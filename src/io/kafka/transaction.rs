@@ -2,7 +2,8 @@
 //! has to be aborted, because a broker died or took too long, is made again, and a record that the broker refuses is
 //! replaced. Nobody who reads committed records sees any of that.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -21,12 +22,17 @@ const NAP: Duration = Duration::from_micros(500);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long one call of the client may take; then it is made again.
 const CALL: Duration = Duration::from_secs(10);
+/// How long a call may take that the client does not end itself. Longer than a transaction lives on the broker: by then it
+/// is lost anyway.
+const HANGS: Duration = Duration::from_secs(45);
+/// What becomes of it; the client itself gives no such error.
+const HUNG: KafkaError = KafkaError::Global(RDKafkaErrorCode::OperationTimedOut);
 /// How long a transaction may fail before that is a failure of the job.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The transactions of one worker.
 pub(super) struct Transactions {
-    producer: BaseProducer<Deliveries>,
+    producer: Arc<BaseProducer<Deliveries>>,
     topics: Topics,
     limit: Limit,
     /// The records of the open transaction, in their order.
@@ -41,6 +47,7 @@ impl Transactions {
     pub(super) fn new(settings: &ClientConfig, topics: Topics, limit: Limit) -> Result<Self, IoError> {
         let producer: BaseProducer<Deliveries> =
             settings.create_with_context(Deliveries::default()).map_err(IoError::Settings)?;
+        let producer = Arc::new(producer);
         let made = Self { producer, topics, limit, sent: Vec::new(), open: false, failing: None };
         made.insist(|| made.producer.init_transactions(CALL)).map_err(written)?;
         Ok(made)
@@ -90,9 +97,22 @@ impl Transactions {
         self.drain()?;
         if offsets.count() > 0 {
             let Some(group) = group() else { return Err(Trouble::Fenced) };
-            self.insist(|| self.producer.send_offsets_to_transaction(offsets, &group, CALL))?;
+            let group = Arc::new(group);
+            self.insist(|| self.send_offsets(offsets.clone(), group.clone()))?;
         }
         Ok(self.insist(|| self.producer.commit_transaction(CALL))?)
+    }
+
+    /// Adds the group's offsets to the transaction. The client ignores its time limit when the group's coordinator is gone
+    /// (librdkafka issues 5456 and 5511) and may never come back; then the process has to start again.
+    fn send_offsets(
+        &self,
+        offsets: TopicPartitionList,
+        group: Arc<ConsumerGroupMetadata>,
+    ) -> KafkaResult<()> {
+        let producer = self.producer.clone();
+        within(HANGS, move || producer.send_offsets_to_transaction(&offsets, &group, CALL))
+            .unwrap_or(Err(HUNG))
     }
 
     /// Waits until everything sent is acknowledged.
@@ -191,6 +211,15 @@ impl Transactions {
     }
 }
 
+/// What `call` gives; `None` if it takes longer than `limit`. Then its thread, and what it holds, is left to itself.
+fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, receiver) = sync_channel(1);
+    let thread = std::thread::Builder::new().name("kafka-offsets".to_owned());
+    // Nobody may wait for it any more.
+    thread.spawn(move || drop(sender.send(call()))).ok()?;
+    receiver.recv_timeout(limit).ok()
+}
+
 fn written(source: KafkaError) -> IoError {
     IoError::Write { what: "a transaction", source }
 }
@@ -240,7 +269,8 @@ impl From<KafkaError> for Trouble {
                 | RDKafkaErrorCode::ClusterAuthorizationFailed
                 | RDKafkaErrorCode::UnknownTopicOrPartition,
             ) => Self::Lasting(error),
-            _ if fatal => Self::Lasting(error),
+            // A client that hangs takes no further calls.
+            _ if fatal || error == HUNG => Self::Lasting(error),
             _ => Self::Passing(error),
         }
     }
@@ -294,4 +324,18 @@ fn to_client<'a>(topic: &'a str, outgoing: &'a Outgoing, index: usize) -> BaseRe
             }));
     }
     to
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_never_comes_back_holds_nobody_up() {
+        assert_eq!(within(Duration::from_secs(60), || 7), Some(7));
+        let (never, waits) = sync_channel::<()>(1);
+        assert_eq!(within(Duration::from_millis(1), move || waits.recv().is_ok()), None);
+        assert!(matches!(Trouble::from(HUNG), Trouble::Lasting(_)), "the job ends, to be started again");
+        drop(never);
+    }
 }
