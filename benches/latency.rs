@@ -15,6 +15,9 @@ use rdkafka::Message as _;
 /// Seconds of each rate.
 const SECONDS: usize = 20;
 
+/// How long a rate may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
 fn main() {
     println!("names/s | p50 | p99 | max | cuts/s | CPU of the job for a name");
     for rate in [1, 100, 1000, 4000] {
@@ -29,6 +32,7 @@ fn main() {
         let (mut written, mut took) = (vec![start; names], vec![]);
         let mut next = 0;
         while took.len() < names {
+            assert!(start.elapsed() < LIMIT, "{} of {names} names were joined", took.len());
             while next < names && start.elapsed() >= Duration::from_secs(1) * next as u32 / rate as u32 {
                 written[next] = Instant::now();
                 join.write(next, Part::Dns);

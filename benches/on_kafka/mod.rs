@@ -4,11 +4,15 @@
 #![allow(dead_code, reason = "each bench uses a part")]
 
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+
+/// Joins of this process: each has topics of its own.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 /// Partitions of each topic.
 const PARTITIONS: &str = "4";
@@ -41,7 +45,8 @@ impl Join {
         let brokers = servers.lines().find_map(|line| line.strip_prefix("KAFKA_BOOTSTRAP="));
         let brokers = brokers.expect("Kafka runs: scripts/servers/servers.sh up").to_owned();
         let dir = tempfile::tempdir().expect("a folder");
-        let prefix = format!("bench-{}", std::process::id());
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("bench-{}-{number}", std::process::id());
         let mut spec =
             include_str!("../../dataflows/join.yaml").replace("name: join", &format!("name: {prefix}"));
         for topic in ["processed_", "collected_IP_data", "all_collected_data"] {

@@ -24,7 +24,7 @@ use crate::support::{ordinary_names, run, text};
 
 const PARTITIONS: u32 = 6;
 
-/// Names that are under way at most.
+/// Names that are under way at most; in long runs more, as what a dead process holds must not keep the others waiting.
 const AHEAD: usize = 800;
 
 /// After the last fault: how long nothing may come before a name counts as lost.
@@ -116,6 +116,7 @@ impl Progress {
     fn feed(self: &Arc<Self>, flow: &Arc<Flow>, names: Vec<String>) -> std::thread::JoinHandle<usize> {
         let (this, flow) = (self.clone(), flow.clone());
         std::thread::spawn(move || {
+            let ahead = AHEAD.max(names.len() / 50);
             let failed = Arc::new(AtomicUsize::new(0));
             let producer: ThreadedProducer<Ledger> = ClientConfig::new()
                 .set("bootstrap.servers", &flow.servers.0)
@@ -125,7 +126,7 @@ impl Progress {
                 .unwrap();
             let topic = flow.topic("to_process_zone");
             for (turn, name) in names.iter().enumerate() {
-                while turn > this.joined() + AHEAD {
+                while turn > this.joined() + ahead {
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 let record: BaseRecord<'_, str, str> = BaseRecord::to(&topic).key(name);
