@@ -166,7 +166,8 @@ impl Deliver {
         }
         if state.cutting && !self.outbox.cutting() {
             state.cutting = false;
-            self.committed(state);
+            self.meters.cuts.fetch_add(1, Ordering::Relaxed);
+            Self::committed(state);
         }
         loop {
             // What is behind the join's share of a cut stays behind the cut.
@@ -278,7 +279,7 @@ impl Deliver {
         }
         state.given_up.append(&mut state.giving_up);
         if empty {
-            self.committed(state);
+            Self::committed(state);
         } else if self.outbox.cut(Cut { positions, state: rows }).is_ok() {
             state.cutting = true;
         }
@@ -300,8 +301,7 @@ impl Deliver {
     }
 
     /// The last cut is committed: who waited for it is told.
-    fn committed(&mut self, state: &mut Progressing) {
-        self.meters.cuts.fetch_add(1, Ordering::Relaxed);
+    fn committed(state: &mut Progressing) {
         for done in state.released.drain(..).chain(state.given_up.drain(..)) {
             // Nobody may wait any more.
             let _ = done.try_send(());

@@ -122,6 +122,7 @@ impl Flow {
                     rows: rows.clone(),
                     flush_interval: settings.state.flush_interval.0,
                     memory: settings.state.memory.bytes() / settings.engine.worker_count().max(1),
+                    max_open: (settings.join.max_open as usize / settings.engine.worker_count().max(1)).max(1),
                     dead_letters: dead_letters.clone(),
                     meters: meters.clone(),
                     clock: clock.clone(),
@@ -135,6 +136,7 @@ impl Flow {
         let worker_plan = WorkerPlan {
             nodes,
             join,
+            entry: plan.entry().and_then(|entry| topics.find(entry)),
             topics: topics.clone(),
             transport: transport.clone(),
             engine: settings.engine,

@@ -99,11 +99,18 @@ pub struct JoinConfig {
     pub patience: Span,
     /// How long after a complete record its parts are kept for revisions.
     pub grace: Span,
+    /// Names that a process holds open; with so many, requests wait where names come in, until some are joined. At least 1.
+    pub max_open: u32,
 }
 
 impl Default for JoinConfig {
     fn default() -> Self {
-        Self { policy: JoinRules::Target, patience: Span::secs(60), grace: Span::secs(5) }
+        Self {
+            policy: JoinRules::Target,
+            patience: Span::secs(60),
+            grace: Span::secs(5),
+            max_open: 1_000_000,
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Shared {
     pub changed: RefCell<BTreeSet<(Topic, u32)>>,
     /// Whether the outbox takes more; sources stop while it does not.
     pub outbox_open: Cell<bool>,
+    /// The join holds as many open names as it may; the source through which names come in waits.
+    pub join_full: Cell<bool>,
     /// The join shall send a cut through.
     pub cut_wanted: Cell<bool>,
     /// The join has taken in or let out something since its last cut.

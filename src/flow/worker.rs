@@ -36,6 +36,8 @@ pub struct WorkerPlan {
     pub nodes: Vec<(Arc<dyn Work>, String, Topic, usize)>,
     /// The join and its source.
     pub join: Option<(JoinSetup, FeedSetup)>,
+    /// The topic through which names come in, if there is one.
+    pub entry: Option<Topic>,
     /// The topics.
     pub topics: Topics,
     /// Where records go to.
@@ -88,6 +90,7 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
                 shared: shared.clone(),
                 meters: plan.meters.clone(),
                 failed: failed.clone(),
+                entry: plan.entry == Some(topic),
                 partitions: BTreeMap::new(),
                 turn: 0,
                 stopped: false,

@@ -194,6 +194,16 @@ fn one_slow_name_delays_no_other() {
     assert_eq!(summary["joined"], 1, "{summary}");
 }
 
+/// Names wait outside while the join holds as many as it may, and none is forgotten there.
+#[test]
+fn few_names_open_at_once_are_enough_for_all() {
+    let list = lab_names(0);
+    let folder = Folder::new(&list);
+    let done = run(&strs(&batch(&folder, 0, &["--set", "join.max_open=5"])));
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_eq!(names(&records(&folder.path("joined.jsonl"))), list);
+}
+
 #[test]
 fn names_come_from_standard_input_and_records_go_to_standard_output() {
     let mut command = support::domainflow(&["collect", "--lab", "-"]);

@@ -47,6 +47,7 @@ pub fn joined<'scope>(
             bytes: 0,
             flushed: Instant::now(),
             out: Vec::new(),
+            shown: (0, 0),
         };
         move |input, output| {
             input.for_each_stamp(|capability, batches| {
@@ -72,6 +73,8 @@ struct Join {
     bytes: usize,
     flushed: Instant,
     out: Vec<Out>,
+    /// Open names and bytes as they were last shown.
+    shown: (i64, i64),
 }
 
 /// The join of one partition.
@@ -318,13 +321,20 @@ impl Join {
         batch
     }
 
-    fn show(&self) {
+    fn show(&mut self) {
         let due = self.partitions.values().filter(|of| !of.muted).filter_map(|of| of.names.next_due()).min();
         self.shared.next_due.set(due);
         let open: usize = self.partitions.values().map(|of| of.names.open()).sum();
+        let full = open >= self.setup.max_open;
+        if self.shared.join_full.replace(full) && !full {
+            self.shared.wake_sources();
+        }
+        // Other workers show theirs in the same meters.
+        let (open, bytes) = (open as i64, self.bytes as i64);
+        let (open_before, bytes_before) = std::mem::replace(&mut self.shown, (open, bytes));
         let join = &self.setup.meters.join;
-        join.open.store(open as i64, Ordering::Relaxed);
-        join.bytes.store(self.bytes as i64, Ordering::Relaxed);
+        join.open.fetch_add(open - open_before, Ordering::Relaxed);
+        join.bytes.fetch_add(bytes - bytes_before, Ordering::Relaxed);
     }
 }
 

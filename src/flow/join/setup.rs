@@ -30,6 +30,8 @@ pub struct JoinSetup {
     pub flush_interval: Duration,
     /// Payloads in memory beyond which they are let go of.
     pub memory: usize,
+    /// Open names beyond which no new ones are asked for.
+    pub max_open: usize,
     /// Where unreadable results go.
     pub dead_letters: DeadLetters,
     /// What is shown.

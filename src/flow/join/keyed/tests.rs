@@ -102,6 +102,7 @@ impl World {
             rows: rows.clone(),
             flush_interval: std::time::Duration::from_secs(if self.flush { 0 } else { 3600 }),
             memory: 0,
+            max_open: 3,
             dead_letters: DeadLetters::new(topics, Topic(4), meters.clone(), clock.clone()),
             meters,
             clock,
@@ -120,6 +121,7 @@ impl World {
             bytes: 0,
             flushed: Instant::now(),
             out: Vec::new(),
+            shown: (0, 0),
         };
         join.step(JoinItem::Open(0, Rc::new(Cell::new(Some(opening))))).unwrap();
         let live_from = std::array::from_fn(|input| usize::try_from(live_from[input]).unwrap());
@@ -252,4 +254,18 @@ fn a_partition_that_comes_back_fast_keeps_its_rows() {
     running.join.step(JoinItem::Open(0, Rc::new(Cell::new(Some(opening))))).unwrap();
     rows.sweep(Instant::now() + std::time::Duration::from_secs(86_400)).unwrap();
     assert_eq!(rows.position(Topic(0), 0).unwrap(), Some(0));
+}
+
+#[test]
+fn a_full_join_holds_new_names_back_until_one_is_joined() {
+    // The zones of four names come first, then the other parts of each.
+    let world = World::new(&[(10 * STEP, Some(STEP)); 4], false);
+    let mut running = world.start(0);
+    let mut full = vec![];
+    while world.read(&mut running) {
+        running.join.show();
+        full.push((running.join.setup.meters.join.open.load(Ordering::Relaxed), running.join.shared.join_full.get()));
+    }
+    assert!(full.iter().all(|(open, full)| *full == (*open >= 3)), "{full:?}");
+    assert!(full.contains(&(4, true)) && full.contains(&(2, false)), "{full:?}");
 }
