@@ -122,7 +122,8 @@ impl Flow {
                     rows: rows.clone(),
                     flush_interval: settings.state.flush_interval.0,
                     memory: settings.state.memory.bytes() / settings.engine.worker_count().max(1),
-                    max_open: (settings.join.max_open as usize / settings.engine.worker_count().max(1)).max(1),
+                    max_open: (settings.join.max_open as usize / settings.engine.worker_count().max(1))
+                        .max(1),
                     dead_letters: dead_letters.clone(),
                     meters: meters.clone(),
                     clock: clock.clone(),

@@ -264,7 +264,10 @@ fn a_full_join_holds_new_names_back_until_one_is_joined() {
     let mut full = vec![];
     while world.read(&mut running) {
         running.join.show();
-        full.push((running.join.setup.meters.join.open.load(Ordering::Relaxed), running.join.shared.join_full.get()));
+        full.push((
+            running.join.setup.meters.join.open.load(Ordering::Relaxed),
+            running.join.shared.join_full.get(),
+        ));
     }
     assert!(full.iter().all(|(open, full)| *full == (*open >= 3)), "{full:?}");
     assert!(full.contains(&(4, true)) && full.contains(&(2, false)), "{full:?}");
