@@ -26,7 +26,7 @@ need ld.lld lld
 need_file '/etc/ssl/certs/ca-certificates.crt' ca-certificates
 need_file '/usr/include/openssl/ssl.h' libssl-dev
 need_file '/usr/include/zlib.h' zlib1g-dev
-need_file '/usr/lib/llvm-*/lib/libclang*.so*' libclang-dev
+need_file '/usr/lib/llvm-*/lib/libclang.so*' libclang-dev
 if [ "${1:-build}" = test ]; then
   need mvn maven
   # A process of the fault test sees its clock jump.
