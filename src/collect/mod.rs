@@ -9,6 +9,7 @@ pub mod dns;
 pub mod geo_asn;
 pub mod nerd;
 pub mod net;
+pub mod opt_out;
 pub mod rdap_dn;
 pub mod rdap_ip;
 pub mod rtt;
@@ -22,7 +23,12 @@ use crate::model::{Outcome, Subject};
 
 /// All codes of errors that keep collectors from starting.
 pub fn codes() -> impl Iterator<Item = &'static Code> {
-    let net = [&net::ping::PING_UNAVAILABLE, &net::dns::NO_RESOLVER, &net::http::client::HTTP_CLIENT];
+    let net = [
+        &net::ping::PING_UNAVAILABLE,
+        &net::dns::NO_RESOLVER,
+        &net::http::client::HTTP_CLIENT,
+        &net::file::NET_FILE,
+    ];
     net.into_iter().chain([&geo_asn::GEO_DATABASE])
 }
 

@@ -10,6 +10,7 @@ use crate::collect::nerd::NerdCollector;
 use crate::collect::net::rdap::RdapClient;
 use crate::collect::net::whois::WhoisClient;
 use crate::collect::net::{Dialer, Exchange, HttpClient, IcmpPing, Limiter, Ping, Resolver};
+use crate::collect::opt_out::OptOutList;
 use crate::collect::rdap_dn::RdapDnCollector;
 use crate::collect::rdap_ip::RdapIpCollector;
 use crate::collect::rtt::RttCollector;
@@ -54,10 +55,10 @@ pub fn collectors(
     ping: Option<Arc<dyn Ping>>,
     clock: &SharedClock,
 ) -> Result<Collectors, Failure> {
-    let policy = settings.net.policy();
-    let exchange = Arc::new(Exchange::new(&settings.dns, policy));
+    let policy = settings.net.policy()?;
+    let exchange = Arc::new(Exchange::new(&settings.dns, policy.clone()));
     let resolver = Arc::new(Resolver::new(exchange.clone(), &settings.dns)?);
-    let dialer = Dialer::new(resolver.clone(), policy);
+    let dialer = Dialer::new(resolver.clone(), policy.clone());
     let limiter = Arc::new(Limiter::new(&settings.net));
     let http = HttpClient::new(&settings.net, dialer.clone(), limiter.clone())?;
     let rdap = Arc::new(RdapClient::new(settings.rdap.clone(), http.clone()));
@@ -72,21 +73,22 @@ pub fn collectors(
             Arc::new(IcmpPing::new())
         }
     };
+    let opt_out = OptOutList::new(policy.clone(), clock.clone());
     Ok(Collectors {
-        zone: Arc::new(ZoneCollector::new(settings.zone.clone(), resolver.clone(), clock.clone())),
-        dns: Arc::new(DnsCollector::new(settings.dns.clone(), exchange, resolver, clock.clone())),
-        tls: Arc::new(TlsCollector::new(
+        zone: opt_out.over(ZoneCollector::new(settings.zone.clone(), resolver.clone(), clock.clone())),
+        dns: opt_out.over(DnsCollector::new(settings.dns.clone(), exchange, resolver, clock.clone())),
+        tls: opt_out.over(TlsCollector::new(
             settings.tls.clone(),
             settings.http.clone(),
             &settings.net,
             dialer,
             clock.clone(),
         )),
-        rdap_dn: Arc::new(RdapDnCollector::new(rdap.clone(), whois, clock.clone())),
-        rdap_ip: Arc::new(RdapIpCollector::new(rdap, clock.clone())),
-        nerd: Arc::new(NerdCollector::new(settings.nerd.clone(), http, clock.clone())),
-        geo_asn: Arc::new(GeoAsnCollector::open(&settings.geo, clock.clone())?),
-        rtt: Arc::new(RttCollector::new(&settings.rtt, ping, policy, clock.clone())),
+        rdap_dn: opt_out.over(RdapDnCollector::new(rdap.clone(), whois, clock.clone())),
+        rdap_ip: opt_out.over(RdapIpCollector::new(rdap, clock.clone())),
+        nerd: opt_out.over(NerdCollector::new(settings.nerd.clone(), http, clock.clone())),
+        geo_asn: opt_out.over(GeoAsnCollector::open(&settings.geo, clock.clone())?),
+        rtt: opt_out.over(RttCollector::new(&settings.rtt, ping, policy, clock.clone())),
     })
 }
 

@@ -65,7 +65,7 @@ fn must_not_panic() -> OnPanic {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 10))]
 
     #[test]
     fn each_item_gives_one_result(

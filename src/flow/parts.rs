@@ -13,6 +13,7 @@ use crate::collect::catalogue::{FollowUp, SubjectKind};
 use crate::collect::dns::DnsCollector;
 use crate::collect::geo_asn::GeoAsnCollector;
 use crate::collect::nerd::NerdCollector;
+use crate::collect::opt_out::OptOut;
 use crate::collect::rdap_dn::RdapDnCollector;
 use crate::collect::rdap_ip::RdapIpCollector;
 use crate::collect::rtt::RttCollector;
@@ -26,21 +27,21 @@ use crate::telemetry::Meters;
 #[derive(Clone)]
 pub struct Collectors {
     /// `zone`.
-    pub zone: Arc<ZoneCollector>,
+    pub zone: Arc<OptOut<ZoneCollector>>,
     /// `dns`.
-    pub dns: Arc<DnsCollector>,
+    pub dns: Arc<OptOut<DnsCollector>>,
     /// `tls`.
-    pub tls: Arc<TlsCollector>,
+    pub tls: Arc<OptOut<TlsCollector>>,
     /// `rdap-dn`.
-    pub rdap_dn: Arc<RdapDnCollector>,
+    pub rdap_dn: Arc<OptOut<RdapDnCollector>>,
     /// `rdap-ip`.
-    pub rdap_ip: Arc<RdapIpCollector>,
+    pub rdap_ip: Arc<OptOut<RdapIpCollector>>,
     /// `nerd`.
-    pub nerd: Arc<NerdCollector>,
+    pub nerd: Arc<OptOut<NerdCollector>>,
     /// `geo-asn`.
-    pub geo_asn: Arc<GeoAsnCollector>,
+    pub geo_asn: Arc<OptOut<GeoAsnCollector>>,
     /// `rtt`.
-    pub rtt: Arc<RttCollector>,
+    pub rtt: Arc<OptOut<RttCollector>>,
 }
 
 /// What nodes are made of besides their collector.

@@ -171,7 +171,7 @@ async fn passes<T: Wire + PartialEq + Debug>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 2))]
 
     #[test]
     fn other_versions_are_understood_and_understand_us(

@@ -55,8 +55,6 @@ fn check<T: Wire>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn a_cut_result_differs_in_its_page_alone(
         record in tls_result(), html in prop::option::of(page()), excess in 0_usize..100, format in formats(),

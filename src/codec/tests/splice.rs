@@ -13,7 +13,7 @@ async fn body<T: Wire>(schemas: &Schemas, kind: PartKind, topic: Format, joined:
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn spliced_records_mean_what_encoded_ones_mean(

@@ -45,7 +45,8 @@ async fn net(p: &str, x: &str, timeout: Duration) -> Net {
 fn collector(port: u16, x: &Server, timeout: Duration, allow_private: bool) -> DnsCollector {
     let resolvers = vec![x.address];
     let config = DnsConfig { resolvers, port, timeout: Span(timeout), ..DnsConfig::default() };
-    let exchange = Arc::new(Exchange::new(&config, AddressPolicy { allow_private }));
+    let policy = if allow_private { AddressPolicy::private() } else { AddressPolicy::public() };
+    let exchange = Arc::new(Exchange::new(&config, policy));
     let resolver = Arc::new(Resolver::new(exchange.clone(), &config).unwrap());
     DnsCollector::new(config, exchange, resolver, Arc::new(ManualClock::at(1234)))
 }

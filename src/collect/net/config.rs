@@ -3,10 +3,13 @@
 //! Time limits belong to the collectors that wait. Next: `dial.rs`, `http/client.rs`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::AddressPolicy;
+use super::deny::{Names, Networks};
+use super::file::{FileError, Reloaded};
 use crate::units::Span;
 
 /// Section `net`.
@@ -15,6 +18,12 @@ use crate::units::Span;
 pub struct NetConfig {
     /// Whether private, loopback and link-local addresses may be connected to as well; the lab needs it.
     pub allow_private: bool,
+    /// A file of networks that are not connected to either, an address or a network in CIDR form a line; read again when
+    /// it changes.
+    pub deny_networks: Option<PathBuf>,
+    /// A file of names about which nothing is collected, nor about names below them, a name a line; read again when it
+    /// changes. Their results have status DISABLED.
+    pub opt_out: Option<PathBuf>,
     /// A PEM file of further roots to trust for the HTTPS of RDAP, NERD and lists; the Mozilla roots always count.
     pub ca_file: Option<PathBuf>,
     /// What HTTP requests say about us. Set an address where owners of visited sites can reach you.
@@ -31,6 +40,8 @@ impl Default for NetConfig {
     fn default() -> Self {
         Self {
             allow_private: false,
+            deny_networks: None,
+            opt_out: None,
             ca_file: None,
             // The contact is a reserved name (RFC 2606) so that nobody else is written to: who runs the job sets it.
             user_agent: concat!(
@@ -47,8 +58,11 @@ impl Default for NetConfig {
 }
 
 impl NetConfig {
-    /// Who may be connected to.
-    pub fn policy(&self) -> AddressPolicy {
-        AddressPolicy { allow_private: self.allow_private }
+    /// Who may be connected to; blocks while it reads the lists.
+    pub fn policy(&self) -> Result<AddressPolicy, FileError> {
+        let policy = if self.allow_private { AddressPolicy::private() } else { AddressPolicy::public() };
+        let denied = self.deny_networks.as_deref().map(|path| Reloaded::open(path, Networks::parse));
+        let opted_out = self.opt_out.as_deref().map(|path| Reloaded::open(path, Names::parse));
+        Ok(policy.without(denied.transpose()?.map(Arc::new), opted_out.transpose()?.map(Arc::new)))
     }
 }

@@ -88,8 +88,8 @@ impl Dialer {
     }
 
     /// Who may be connected to.
-    pub fn policy(&self) -> AddressPolicy {
-        self.policy
+    pub fn policy(&self) -> &AddressPolicy {
+        &self.policy
     }
 
     /// Connects to one address.
@@ -128,6 +128,7 @@ impl Dialer {
 
     /// The first addresses of `host`, a name or an address, that may be connected to. Empty never.
     pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, DialError> {
+        self.policy.check_host(host)?;
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse();
         let found = match literal {
             Ok(address) => vec![address],
@@ -158,7 +159,8 @@ mod tests {
     use crate::collect::net::loopback::{Hosts, soon};
 
     fn dialer(allow_private: bool, hosts: &[(&str, &[&str])]) -> Dialer {
-        Dialer::new(Arc::new(Hosts::new(hosts)), AddressPolicy { allow_private })
+        let policy = if allow_private { AddressPolicy::private() } else { AddressPolicy::public() };
+        Dialer::new(Arc::new(Hosts::new(hosts)), policy)
     }
 
     #[tokio::test]

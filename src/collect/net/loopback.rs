@@ -22,7 +22,7 @@ pub fn soon() -> Instant {
 
 /// A dialer that may go anywhere and knows `hosts`.
 pub fn dialer(hosts: &[(&str, &[&str])]) -> Dialer {
-    Dialer::new(Arc::new(Hosts::new(hosts)), AddressPolicy { allow_private: true })
+    Dialer::new(Arc::new(Hosts::new(hosts)), AddressPolicy::private())
 }
 
 /// A resolver that knows a few hosts.

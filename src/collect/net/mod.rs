@@ -3,8 +3,10 @@
 //! These are the seams: tests and the lab stand behind them. No collector opens a socket past them.
 
 pub mod config;
+pub mod deny;
 pub mod dial;
 pub mod dns;
+pub mod file;
 pub mod http;
 pub mod limit;
 pub mod list;
@@ -14,6 +16,8 @@ pub mod ping;
 pub mod policy;
 pub mod rdap;
 pub mod seam;
+#[cfg(test)]
+mod seeds;
 pub mod tls;
 pub mod whois;
 

@@ -1,20 +1,27 @@
-//! Who may be connected to: by default no address that is not public, on every connect and on every redirect.
+//! Who may be connected to: by default no address that is not public, on every connect and on every redirect, and nobody
+//! who wants to be left alone.
 //!
-//! IPv4-mapped and NAT64 forms are judged by the IPv4 address inside. A profile (the lab, a private network) may allow all.
+//! IPv4-mapped and NAT64 forms are judged by the IPv4 address inside. A profile (the lab, a private network) may allow all
+//! addresses but not what its lists deny. Next: `deny.rs` for the lists.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-/// Decides whether an address may be connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use super::deny::{Names, Networks};
+use super::file::Reloaded;
+
+/// Decides whether an address, or a host, may be connected to. Cheap to clone.
+#[derive(Clone, Debug, Default)]
 pub struct AddressPolicy {
-    /// Whether private, loopback and link-local addresses are allowed as well.
-    pub allow_private: bool,
+    allow_private: bool,
+    denied: Option<Arc<Reloaded<Networks>>>,
+    opted_out: Option<Arc<Reloaded<Names>>>,
 }
 
 /// Why an address may not be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// RFC 1918, RFC 6598, RFC 4193.
+    /// RFC 1918, RFC 6598, RFC 4193; site-local addresses (RFC 3879), local translation (RFC 8215).
     #[error("the address is private")]
     Private,
     /// RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3.
@@ -29,18 +36,58 @@ pub enum Refusal {
     /// The unspecified address and the rest of 0.0.0.0/8.
     #[error("the address is unspecified")]
     Unspecified,
-    /// Documentation, benchmarking, class E.
+    /// Documentation, benchmarking, class E; IPv6 outside of global unicast (RFC 4291 section 2.4: 2000::/3).
     #[error("the address is reserved")]
     Reserved,
+    /// In the file of `net.deny_networks`.
+    #[error("the address is in a network that is not to be connected to")]
+    Denied,
+    /// In the file of `net.opt_out`.
+    #[error("the name is on the opt-out list")]
+    OptedOut,
 }
 
 impl AddressPolicy {
+    /// Public addresses only.
+    pub fn public() -> Self {
+        Self::default()
+    }
+
+    /// Also private, loopback and link-local addresses.
+    pub fn private() -> Self {
+        Self { allow_private: true, ..Self::default() }
+    }
+
+    /// The same, without these networks and names.
+    pub fn without(
+        self,
+        denied: Option<Arc<Reloaded<Networks>>>,
+        opted_out: Option<Arc<Reloaded<Names>>>,
+    ) -> Self {
+        Self { denied, opted_out, ..self }
+    }
+
     /// Says whether `address` may be connected to.
-    pub fn check(self, address: IpAddr) -> Result<(), Refusal> {
+    pub fn check(&self, address: IpAddr) -> Result<(), Refusal> {
         match refusal(address) {
-            Some(Refusal::Multicast) => Err(Refusal::Multicast),
-            Some(Refusal::Unspecified) => Err(Refusal::Unspecified),
-            Some(refusal) if !self.allow_private => Err(refusal),
+            Some(refusal @ (Refusal::Multicast | Refusal::Unspecified)) => return Err(refusal),
+            Some(refusal) if !self.allow_private => return Err(refusal),
+            _ => {}
+        }
+        let Some(denied) = &self.denied else { return Ok(()) };
+        let inside = match address {
+            IpAddr::V6(v6) => embedded_v4(v6).map(IpAddr::from),
+            IpAddr::V4(_) => None,
+        };
+        let denied = denied.get();
+        let denied = denied.contains(address) || inside.is_some_and(|inside| denied.contains(inside));
+        if denied { Err(Refusal::Denied) } else { Ok(()) }
+    }
+
+    /// Says whether anything may be asked about `host`, a name in any spelling or an address.
+    pub fn check_host(&self, host: &str) -> Result<(), Refusal> {
+        match &self.opted_out {
+            Some(names) if names.get().cover(host) => Err(Refusal::OptedOut),
             _ => Ok(()),
         }
     }
@@ -78,11 +125,13 @@ fn refusal_v6(v6: Ipv6Addr) -> Option<Refusal> {
         () if v6.is_unspecified() => Some(Refusal::Unspecified),
         () if v6.is_loopback() => Some(Refusal::Loopback),
         () if v6.is_multicast() => Some(Refusal::Multicast),
-        () if first & 0xfe00 == 0xfc00 => Some(Refusal::Private),
+        () if first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfec0 => Some(Refusal::Private),
+        () if v6.segments()[..3] == [0x64, 0xff9b, 1] => Some(Refusal::Private),
         () if first & 0xffc0 == 0xfe80 => Some(Refusal::LinkLocal),
-        () if v6.segments()[..2] == [0x2001, 0xdb8] || v6.segments()[..4] == [0x100, 0, 0, 0] => {
+        () if v6.segments()[..2] == [0x2001, 0xdb8] || first == 0x3fff || first == 0x5f00 => {
             Some(Refusal::Reserved)
         }
+        () if first < 0x2000 => Some(Refusal::Reserved),
         () => None,
     }
 }
@@ -104,7 +153,7 @@ mod tests {
 
     #[test]
     fn judges_addresses() {
-        let (strict, open) = (AddressPolicy { allow_private: false }, AddressPolicy { allow_private: true });
+        let (strict, open) = (AddressPolicy::public(), AddressPolicy::private());
         for (address, strictly, openly) in [
             ("93.184.216.34", Ok(()), Ok(())),
             ("2606:2800::1", Ok(()), Ok(())),
@@ -123,10 +172,44 @@ mod tests {
             ("::ffff:127.0.0.1", Err(Refusal::Loopback), Ok(())),
             ("64:ff9b::10.0.0.1", Err(Refusal::Private), Ok(())),
             ("2002:7f00:1::", Err(Refusal::Loopback), Ok(())),
+            ("64:ff9b::8.8.8.8", Ok(()), Ok(())),
+            ("64:ff9b:1::8.8.8.8", Err(Refusal::Private), Ok(())),
+            ("fec0::1", Err(Refusal::Private), Ok(())),
+            ("::127.0.0.1", Err(Refusal::Reserved), Ok(())),
+            ("100::1", Err(Refusal::Reserved), Ok(())),
+            ("3fff::1", Err(Refusal::Reserved), Ok(())),
         ] {
             let address: IpAddr = address.parse().unwrap();
             assert_eq!(strict.check(address), strictly, "{address}");
             assert_eq!(open.check(address), openly, "{address}");
         }
+    }
+
+    #[test]
+    fn lists_deny_networks_also_inside_of_other_forms_and_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let denied =
+            Reloaded::open(&file("networks", "8.8.0.0/16\n2606:4700::/32\n127.0.0.9"), Networks::parse);
+        let names = Reloaded::open(&file("names", "left-alone.cz"), Names::parse);
+        let policy = AddressPolicy::private().without(denied.ok().map(Arc::new), names.ok().map(Arc::new));
+        for (address, judged) in [
+            ("8.9.0.1", Ok(())),
+            ("8.8.4.4", Err(Refusal::Denied)),
+            ("::ffff:8.8.4.4", Err(Refusal::Denied)),
+            ("64:ff9b::8.8.4.4", Err(Refusal::Denied)),
+            ("2002:808:404::1", Err(Refusal::Denied)),
+            ("2606:4700::1111", Err(Refusal::Denied)),
+            ("127.0.0.1", Ok(())),
+            ("127.0.0.9", Err(Refusal::Denied)),
+        ] {
+            assert_eq!(policy.check(address.parse().unwrap()), judged, "{address}");
+        }
+        assert_eq!(policy.check_host("www.left-alone.cz"), Err(Refusal::OptedOut));
+        assert_eq!(policy.check_host("cz"), Ok(()));
     }
 }

@@ -21,7 +21,7 @@ async fn collect(
     ip: &str,
 ) -> CommonIPResult {
     let clock = Arc::new(ManualClock::at(7));
-    let policy = AddressPolicy { allow_private };
+    let policy = if allow_private { AddressPolicy::private() } else { AddressPolicy::public() };
     let collector = RttCollector::new(&RttConfig::default(), Arc::new(Script(script)), policy, clock);
     collector.collect(&Subject::pair("a.cz", ip), None).await
 }
@@ -89,7 +89,7 @@ async fn a_ping_that_never_ends_is_given_up() {
             std::future::pending().boxed()
         }
     }
-    let policy = AddressPolicy { allow_private: false };
+    let policy = AddressPolicy::public();
     let clock = Arc::new(ManualClock::at(7));
     let config = RttConfig { count: NonZeroU16::MIN, timeout: Span::millis(1), ..RttConfig::default() };
     let collector = RttCollector::new(&config, Arc::new(Never), policy, clock);

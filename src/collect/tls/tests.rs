@@ -220,7 +220,7 @@ async fn h20_targets_that_are_no_addresses() {
 async fn private_addresses_are_not_connected_to() {
     let plain = Server::http(|_| http("200 OK", "", HTML)).await;
     let net = NetConfig::default();
-    let dialer = Dialer::new(Arc::new(Hosts::new(&[])), AddressPolicy { allow_private: false });
+    let dialer = Dialer::new(Arc::new(Hosts::new(&[])), AddressPolicy::public());
     let http = HttpConfig { port: plain.address.port(), ..HttpConfig::default() };
     let clock = Arc::new(ManualClock::at(NOW));
     let collector = TlsCollector::new(config(plain.address), http, &net, dialer, clock);

@@ -30,7 +30,7 @@ async fn collect(text: &str, name: &str, request: Option<ZoneRequest>) -> (ZoneR
     // Only silence takes all of it.
     let timeout = Span(Duration::from_millis(if text.contains("SILENT") { 400 } else { 5000 }));
     let dns = DnsConfig { resolvers: vec![server.address], timeout, ..DnsConfig::default() };
-    let exchange = Arc::new(Exchange::new(&dns, AddressPolicy { allow_private: true }));
+    let exchange = Arc::new(Exchange::new(&dns, AddressPolicy::private()));
     let resolver = Arc::new(Resolver::new(exchange, &dns).unwrap());
     let collector = ZoneCollector::new(ZoneConfig { timeout }, resolver, Arc::new(ManualClock::at(1234)));
     let subject = Subject { key: "key".into(), name: name.to_owned(), address: None };
@@ -193,7 +193,7 @@ async fn one_slow_server_hides_no_other() {
 async fn names_of_one_zone_share_its_facts() {
     let server = Server::start(zone(OK_CZ, false)).await;
     let dns = DnsConfig { resolvers: vec![server.address], ..DnsConfig::default() };
-    let exchange = Arc::new(Exchange::new(&dns, AddressPolicy { allow_private: true }));
+    let exchange = Arc::new(Exchange::new(&dns, AddressPolicy::private()));
     let resolver = Arc::new(Resolver::new(exchange, &dns).unwrap());
     let collector = ZoneCollector::new(ZoneConfig::default(), resolver, Arc::new(ManualClock::at(0)));
     let subjects: Vec<_> = (0..20)

@@ -193,8 +193,6 @@ fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn every_cut_covers_exactly_what_came_before_it(
         steps in prop::collection::vec(

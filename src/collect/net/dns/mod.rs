@@ -15,6 +15,8 @@ mod answer;
 mod config;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod name;
 mod ports;
 mod query;

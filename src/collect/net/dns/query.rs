@@ -70,6 +70,11 @@ impl Query {
         &self.bytes
     }
 
+    /// The question section.
+    pub fn question(&self) -> &[u8] {
+        &self.bytes[HEADER..self.question_end]
+    }
+
     pub fn id(&self) -> u16 {
         u16::from_be_bytes([self.bytes[0], self.bytes[1]])
     }
@@ -95,7 +100,7 @@ impl Query {
     }
 
     fn fit_question(&self, reply: &[u8]) -> Option<Fit> {
-        let asked = &self.bytes[HEADER..self.question_end];
+        let asked = self.question();
         let repeated = reply.get(HEADER..self.question_end)?;
         // Type and class are the last four octets; they have no case.
         let (asked_name, asked_type) = asked.split_at(asked.len() - 4);

@@ -17,6 +17,8 @@ pub mod client;
 mod error;
 mod exchange;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod redirect;
 
 pub use error::FetchError;

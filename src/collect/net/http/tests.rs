@@ -100,7 +100,7 @@ async fn private_targets_are_refused_at_every_step() {
     }
     let strict = crate::collect::net::Dialer::new(
         std::sync::Arc::new(crate::collect::net::loopback::Hosts::new(&[])),
-        AddressPolicy { allow_private: false },
+        AddressPolicy::public(),
     );
     let fetcher = Fetcher::new(strict, "tester", limits(port));
     for (url, pin) in [("http://t.example/", Some("127.0.0.1")), ("http://2130706433/", None)] {

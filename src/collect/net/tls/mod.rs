@@ -4,6 +4,8 @@
 //! by rustls; TLS 1.0 and 1.1 need a raw ClientHello, which will be a sibling of this file with the same [`Handshake`].
 //! Next: `verifier.rs` for what is accepted, `subject.rs` for distinguished names.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod subject;
 mod verifier;
 

@@ -247,7 +247,7 @@ async fn answers_find_their_askers() {
 #[tokio::test]
 async fn servers_that_the_dns_names_are_judged() {
     let server = Server::start(|asked| after(asked, [])).await;
-    let exchange = Exchange::new(&DnsConfig::default(), AddressPolicy { allow_private: false });
+    let exchange = Exchange::new(&DnsConfig::default(), AddressPolicy::public());
     let resolver = question("ok.cz");
     let named = Question { recursion: false, ..resolver.clone() };
     let refused = Err(AskError::Forbidden(Refusal::Loopback));

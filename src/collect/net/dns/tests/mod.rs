@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(2);
 const SHORT: Duration = Duration::from_millis(150);
 
 fn exchange(config: &DnsConfig) -> Arc<Exchange> {
-    Arc::new(Exchange::new(config, AddressPolicy { allow_private: true }))
+    Arc::new(Exchange::new(config, AddressPolicy::private()))
 }
 
 fn question(name: &str) -> Question {

@@ -45,7 +45,7 @@ async fn refuses_private_addresses_in_every_form() {
     let port = server.address.port();
     let config = NetConfig::default();
     let hosts = Hosts::new(&[("inside.example", &["127.0.0.1"])]);
-    let dialer = Dialer::new(Arc::new(hosts), AddressPolicy { allow_private: false });
+    let dialer = Dialer::new(Arc::new(hosts), AddressPolicy::public());
     let client = HttpClient::new(&config, dialer, Arc::new(Limiter::new(&config))).unwrap();
     for host in ["127.0.0.1", "2130706433", "[::ffff:7f00:1]", "inside.example"] {
         let reply = get(&client, &format!("http://{host}:{port}/")).await;
@@ -70,7 +70,7 @@ async fn trusts_the_roots_of_the_configuration_only() {
     let trusting = |ca_file: Option<PathBuf>| {
         let config = NetConfig { allow_private: true, ca_file, ..NetConfig::default() };
         let hosts = Hosts::new(&[("service.example", &["127.0.0.1"])]);
-        let dialer = Dialer::new(Arc::new(hosts), config.policy());
+        let dialer = Dialer::new(Arc::new(hosts), config.policy().unwrap());
         HttpClient::new(&config, dialer, Arc::new(Limiter::new(&config)))
     };
     assert_eq!(&get(&trusting(Some(file.path().into())).unwrap(), &url).await.unwrap().body[..], b"ok");
