@@ -26,9 +26,10 @@ const AUTHORITY: &str = "ca.pem";
 const CITY: &str = "city.mmdb";
 const ASN: &str = "asn.mmdb";
 const WHOIS: &str = "whois.servers";
+const OPT_OUT: &str = "opt-out";
 const BOOTSTRAP: [&str; 3] = ["dns.json", "ipv4.json", "ipv6.json"];
 
-/// Writes databases, bootstrap files, the table of WHOIS servers and the root certificate.
+/// Writes databases, bootstrap files, the table of WHOIS servers, the opt-out list and the root certificate.
 pub fn write_files(
     universe: &Universe,
     authority: &Authority,
@@ -39,6 +40,7 @@ pub fn write_files(
     fs::write(folder.join(CITY), databases::city(universe))?;
     fs::write(folder.join(ASN), databases::asn(universe))?;
     fs::write(folder.join(WHOIS), whois::table(universe, ports.whois))?;
+    fs::write(folder.join(OPT_OUT), universe.opt_out.join("\n"))?;
     for (name, text) in rdap::bootstrap::files(universe, ports.services) {
         fs::write(folder.join(name), text)?;
     }
@@ -52,6 +54,7 @@ pub fn overrides(ports: Ports, folder: &Path) -> Vec<(String, String)> {
     [
         ("net.allow_private", "true".to_owned()),
         ("net.ca_file", path(AUTHORITY)),
+        ("net.opt_out", path(OPT_OUT)),
         ("dns.resolvers", json!([format!("{RESOLVER}:{}", ports.dns)]).to_string()),
         ("dns.port", ports.dns.to_string()),
         ("tls.port", ports.web.tls.to_string()),

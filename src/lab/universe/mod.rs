@@ -75,6 +75,8 @@ pub struct Universe {
     pub without_record: Vec<(String, Status)>,
     /// Requests that no list of names brings forth.
     pub requests: Vec<LabRequest>,
+    /// Names that want to be left alone.
+    pub opt_out: Vec<String>,
     /// Jobs that lack something.
     pub jobs: Vec<Job>,
     zones: HashMap<String, Arc<Zone>>,
@@ -114,6 +116,7 @@ impl Universe {
                 .collect(),
             without_record: vec![],
             requests: domains.requests,
+            opt_out: domains.opt_out,
             jobs: vec![],
             zones: HashMap::new(),
             registrations: HashMap::new(),

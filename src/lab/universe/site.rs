@@ -19,6 +19,7 @@ pub(super) struct DomainsFile {
     pub suffixes: Vec<String>,
     pub without_record: Vec<WithoutRecord>,
     pub requests: Vec<LabRequest>,
+    pub opt_out: Vec<String>,
     pub plain: Plain,
 }
 
