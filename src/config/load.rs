@@ -242,7 +242,10 @@ fn value_of(item: &Item) -> Option<Value> {
 /// The table without the keys whose text is empty and whose default is "not set".
 fn without_unset(table: &Table) -> Table {
     let optional = |section: &str, key: &str| {
-        matches!((section, key), ("net", "ca_file") | ("geo", "city_db" | "asn_db"))
+        matches!(
+            (section, key),
+            ("net", "ca_file" | "deny_networks" | "opt_out") | ("geo", "city_db" | "asn_db")
+        )
     };
     let mut table = table.clone();
     for (section, keys) in &mut table {

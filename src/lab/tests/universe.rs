@@ -66,6 +66,9 @@ fn names_are_many_different_and_have_a_zone_below_a_known_suffix() {
         let reason = match DomainName::parse(name) {
             Err(_) => Status::INVALID_DOMAIN_NAME,
             Ok(name) if name.as_str().ends_with(".arpa") => Status::INVALID_DOMAIN_NAME,
+            Ok(name) if universe.opt_out.iter().any(|owner| name.as_str().ends_with(owner)) => {
+                Status::DISABLED
+            }
             Ok(name) => match name.registered().and_then(|name| universe.zone(name.as_str())) {
                 None => Status::NOT_FOUND,
                 Some(_) => Status::CANNOT_FETCH,
