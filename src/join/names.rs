@@ -8,13 +8,16 @@ use bytes::Bytes;
 use super::{Arrival, Entry, Outages, Policy, Step};
 use crate::clock::Millis;
 
+/// So much that is not needed is too little to give back.
+const FEW: usize = 4096;
+
 /// The open names of a partition.
 ///
 /// Runs of one name are told apart by their run ids. An arrival without one belongs to the newest entry of its name, as
 /// in a window; an entry that has none adopts the first that arrives.
 pub struct Names<P> {
     entries: HashMap<Bytes, Vec<Entry<P>>>,
-    /// At least one time at or before the due time of each entry, with its name. Stale times are harmless.
+    /// At least one time at or before the due time of each entry, with its name. Stale times are harmless while they are few.
     timers: BTreeSet<(Millis, Bytes)>,
     open: usize,
     outages: Outages,
@@ -55,7 +58,8 @@ impl<P> Names<P> {
         policy: &Policy,
         step: impl FnOnce(&mut Entry<P>, Step, Option<P>) -> R,
     ) -> R {
-        let runs = self.entries.entry(name.clone()).or_default();
+        // Most names have one run.
+        let runs = self.entries.entry(name.clone()).or_insert_with(|| Vec::with_capacity(1));
         let found = match &arrival.run {
             None => runs.len().checked_sub(1),
             Some(run) => {
@@ -89,7 +93,7 @@ impl<P> Names<P> {
         while let Some((time, name)) = self.timers.pop_first() {
             if time > now {
                 self.timers.insert((time, name));
-                return;
+                break;
             }
             let Some(runs) = self.entries.get_mut(&name) else { continue };
             let before = runs.len();
@@ -111,6 +115,20 @@ impl<P> Names<P> {
                 self.entries.remove(&name);
             }
         }
+        self.compact();
+    }
+
+    /// Gives back the memory of what was open once: times of names that are gone, places for names that are not there.
+    fn compact(&mut self) {
+        if self.timers.len() > FEW + 2 * self.open {
+            let times = |(name, runs): (&Bytes, &Vec<Entry<P>>)| -> Vec<_> {
+                runs.iter().map(|entry| (entry.due, name.clone())).collect()
+            };
+            self.timers = self.entries.iter().flat_map(times).collect();
+        }
+        if self.entries.capacity() > FEW + 8 * self.entries.len() {
+            self.entries.shrink_to(2 * self.entries.len());
+        }
     }
 
     /// Puts back an entry that was read from disk.
@@ -118,7 +136,7 @@ impl<P> Names<P> {
         // It may have been written before the last outage.
         entry.wait(policy, &self.outages);
         self.timers.insert((entry.due, name.clone()));
-        self.entries.entry(name).or_default().push(entry);
+        self.entries.entry(name).or_insert_with(|| Vec::with_capacity(1)).push(entry);
         self.open += 1;
     }
 
@@ -130,6 +148,11 @@ impl<P> Names<P> {
     /// The number of open entries.
     pub fn open(&self) -> usize {
         self.open
+    }
+
+    /// The name as it is kept here while it is open.
+    pub fn kept(&self, name: &[u8]) -> Option<&Bytes> {
+        self.entries.get_key_value(name).map(|(kept, _)| kept)
     }
 
     /// The entries of a name, oldest first.

@@ -194,6 +194,8 @@ impl Join {
                 return Ok(());
             }
         };
+        // The key of a record shares its memory with the value, which is not to stay as long as the name.
+        let name = of.names.kept(&name).cloned().unwrap_or_else(|| Bytes::copy_from_slice(&name));
         let arrived = part.body.len();
         let arrival = arrival(kind, address, &record, part);
         let (muted, open) = (of.muted, of.names.open());
@@ -278,7 +280,8 @@ impl Join {
             let told = Some(of.clock).filter(|told| *told < Millis::MAX).unwrap_or(0);
             of.worked = of.worked.max(now).max(told);
             let outages = of.names.outages(of.clock, &self.setup.policy).to_string();
-            let origin = of.origins.cut(&of.next, |name| !of.names.get(name).is_empty());
+            let is_open = |name: &Bytes| !of.names.get(name).is_empty();
+            let origin = of.origins.cut(&of.next, of.names.open(), is_open);
             let inputs = self.setup.inputs.iter().zip(&of.next).zip(origin);
             positions.extend(inputs.map(|(((_, topic), &offset), origin)| Position {
                 topic: *topic,

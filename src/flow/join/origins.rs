@@ -7,12 +7,17 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+/// So many names that are not open any more are too few to look for.
+const FEW: usize = 1024;
+
 /// Where the open names of a partition came in.
 pub struct Origins {
     /// What came in before the last cut, the oldest first.
     before: VecDeque<Group>,
     /// What comes in now.
     now: Group,
+    /// Names in all groups.
+    held: usize,
 }
 
 struct Group {
@@ -24,24 +29,34 @@ struct Group {
 impl Origins {
     /// The origin of `names`, which are open already and came in behind `from`. What comes in next is behind `next`.
     pub fn new(from: Vec<i64>, names: Vec<Bytes>, next: Vec<i64>) -> Self {
-        Self { before: [Group { from, names }].into(), now: Group { from: next, names: Vec::new() } }
+        let held = names.len();
+        Self { before: [Group { from, names }].into(), now: Group { from: next, names: Vec::new() }, held }
     }
 
     /// Notes that a name came in.
     pub fn add(&mut self, name: &Bytes) {
         self.now.names.push(name.clone());
+        self.held += 1;
     }
 
-    /// The offsets from which all open names can be read again. What comes in from now on is behind `next`.
-    pub fn cut(&mut self, next: &[i64], is_open: impl Fn(&Bytes) -> bool) -> Vec<i64> {
+    /// The offsets from which all `open` names can be read again. What comes in from now on is behind `next`.
+    pub fn cut(&mut self, next: &[i64], open: usize, is_open: impl Fn(&Bytes) -> bool) -> Vec<i64> {
         let now = Group { from: next.to_vec(), names: Vec::new() };
         let before = std::mem::replace(&mut self.now, now);
         if !before.names.is_empty() {
             self.before.push_back(before);
         }
-        // Only the oldest group is looked at: the names of each are gone through a few times while it is that.
+        // A name that is open for long must not hold all that came after it.
+        if self.held > FEW + 2 * open {
+            self.before.iter_mut().for_each(|group| group.names.retain(&is_open));
+            self.before.retain(|group| !group.names.is_empty());
+            self.held = self.before.iter().map(|group| group.names.len()).sum();
+        }
+        // Else only the oldest group is looked at: the names of each are gone through a few times while it is that.
         while let Some(oldest) = self.before.front_mut() {
+            let before = oldest.names.len();
             oldest.names.retain(&is_open);
+            self.held -= before - oldest.names.len();
             if !oldest.names.is_empty() {
                 return oldest.from.clone();
             }
@@ -92,7 +107,7 @@ mod tests {
                     Event::End(name) => drop(open.remove(&name)),
                     Event::Cut => {
                         let names: BTreeSet<u8> = open.keys().copied().collect();
-                        let from = origins.cut(&[offset], |name| names.contains(&name[0]))[0];
+                        let from = origins.cut(&[offset], names.len(), |name| names.contains(&name[0]))[0];
                         match open.values().min() {
                             Some(first) => prop_assert!(from <= *first),
                             None => prop_assert_eq!(from, offset),
@@ -108,12 +123,24 @@ mod tests {
         let mut origins = Origins::new(vec![0, 0], vec![], vec![0, 0]);
         let (slow, quick) = (Bytes::from("slow"), Bytes::from("quick"));
         origins.add(&slow);
-        assert_eq!(origins.cut(&[5, 2], |_| true), [0, 0]);
+        assert_eq!(origins.cut(&[5, 2], 1, |_| true), [0, 0]);
         origins.add(&quick);
-        assert_eq!(origins.cut(&[9, 4], |name| *name == slow), [0, 0]);
-        assert_eq!(origins.cut(&[9, 4], |_| false), [9, 4]);
+        assert_eq!(origins.cut(&[9, 4], 1, |name| *name == slow), [0, 0]);
+        assert_eq!(origins.cut(&[9, 4], 0, |_| false), [9, 4]);
         let mut restored = Origins::new(vec![3, 1], vec![slow], vec![9, 4]);
-        assert_eq!(restored.cut(&[10, 5], |_| true), [3, 1]);
-        assert_eq!(restored.cut(&[10, 6], |_| false), [10, 6]);
+        assert_eq!(restored.cut(&[10, 5], 1, |_| true), [3, 1]);
+        assert_eq!(restored.cut(&[10, 6], 0, |_| false), [10, 6]);
+    }
+
+    #[test]
+    fn a_name_that_stays_open_does_not_hold_those_that_came_after_it() {
+        let mut origins = Origins::new(vec![0], vec![], vec![0]);
+        let slow = Bytes::from("slow");
+        origins.add(&slow);
+        for number in 0..20 * FEW {
+            origins.add(&Bytes::from(format!("quick {number}")));
+            assert_eq!(origins.cut(&[1], 1, |name| *name == slow), [0]);
+            assert!(origins.held <= 2 * FEW && origins.before.len() <= 2 * FEW, "{}", origins.held);
+        }
     }
 }

@@ -19,6 +19,9 @@ use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partit
 /// How long the rows of a partition that is elsewhere are kept. By then most of its open names are others.
 const KEPT: Duration = Duration::from_secs(600);
 
+/// So many names that ended, or are noted twice, are too few to look for.
+const FEW: usize = 1024;
+
 /// A payload of an open name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Payload {
@@ -281,14 +284,14 @@ impl Changes {
 
     /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
     pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, batch: &mut Batch) {
-        for (name, run) in self.ended.drain() {
+        for (name, run) in std::mem::take(&mut self.ended) {
             let key = entry_key(partition, &name, run.as_deref());
             batch.delete(Family::Entries, &key);
             let (start, mut end) = (part_key(&key, ""), key);
             end.push(1);
             batch.delete_range(Family::Parts, &start, &end);
         }
-        for (name, run) in self.changed.drain() {
+        for (name, run) in std::mem::take(&mut self.changed) {
             let Some(entry) = names.get_mut(&name, run.as_ref()) else { continue };
             let key = entry_key(partition, &name, run.as_deref());
             for slot in entry.slots_mut() {
@@ -303,6 +306,19 @@ impl Changes {
             batch.put(Family::Entries, &key, &row);
             self.spillable.push_back((name, run));
         }
+        // Names that end are not looked for here, and one that changes is here again: they must not add up.
+        if self.spillable.len() > FEW + 2 * names.open() {
+            let mut seen = HashSet::new();
+            self.spillable
+                .retain(|id| names.get_mut(&id.0, id.1.as_ref()).is_some() && seen.insert(id.clone()));
+            self.spillable.shrink_to(FEW);
+        }
+    }
+
+    /// Names that are noted, in any way.
+    #[cfg(test)]
+    pub fn noted(&self) -> usize {
+        self.changed.len() + self.ended.len() + self.spillable.len()
     }
 
     /// Lets go of payloads that have rows until `memory` bytes are freed; the bytes that were freed. To be called only

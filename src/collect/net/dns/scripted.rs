@@ -199,10 +199,11 @@ pub(crate) fn absolute(name: impl AsRef<str>) -> Name {
 pub(crate) fn record(owner: &str, ttl: u32, rr_type: &str, data: &str) -> Record {
     let rr_type: RecordType = rr_type.parse().unwrap();
     let data = match rr_type {
-        // hickory reads no text of these; what is in the key does not matter here.
+        // hickory reads no text of these. Flags, protocol and algorithm (RFC 4034 section 2.1) are those of any zone; what
+        // is in the key does not matter here.
         RecordType::DNSKEY => RData::Unknown {
             code: rr_type,
-            rdata: hickory_proto::rr::rdata::NULL::with(data.as_bytes().to_vec()),
+            rdata: hickory_proto::rr::rdata::NULL::with([&[1, 1, 3, 13], data.as_bytes()].concat()),
         },
         _ => RData::try_from_str(rr_type, data).unwrap(),
     };

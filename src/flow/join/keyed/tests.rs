@@ -186,13 +186,15 @@ impl World {
     }
 
     fn crash(&mut self, mut running: Running, lost: Lost) {
-        match (lost, running.rows.take()) {
-            (Lost::Nothing, Some(rows)) => rows.write().unwrap(),
-            (Lost::Store, _) => {
-                drop(running);
+        let rows = running.rows.take();
+        match lost {
+            Lost::Nothing => rows.map_or(Ok(()), Batch::write).unwrap(),
+            Lost::LastRows => {}
+            Lost::Store => {
+                // Both hold the database, which writes as long as it is open.
+                drop((rows, running));
                 std::fs::remove_dir_all(self.dir.path().join("db")).unwrap();
             }
-            _ => {}
         }
     }
 }

@@ -85,3 +85,28 @@ fn rows_of_a_partition_that_is_elsewhere_are_kept_for_a_while() {
     rows.sweep(start + KEPT * 2).unwrap();
     assert_eq!(there(), [true, false, false]);
 }
+
+/// Names that were written while they were open leave nothing behind, also when memory is never short.
+#[test]
+fn names_that_ended_are_not_noted_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Default::default()).unwrap();
+    let rows = JoinRows::new(store, "g", Topics::new(["t".to_owned()], 1));
+    let (mut names, mut changes) = (Names::default(), Changes::default());
+    let policy = Policy::default();
+    for turn in 0..8 {
+        for number in 0..FEW {
+            let (name, entry) = (Bytes::from(format!("{turn}-{number}.cz")), entry());
+            changes.change(&name, entry.run.as_ref());
+            names.restore(name, entry, &policy);
+        }
+        changes.flush(0, &mut names, &mut rows.batch());
+        names.advance(Millis::MAX, &policy, |name, entry, _| {
+            changes.change(name, entry.run.as_ref());
+            changes.end(name, entry);
+        });
+        changes.flush(0, &mut names, &mut rows.batch());
+        assert_eq!(names.open(), 0);
+        assert!(changes.noted() <= 2 * FEW, "{} in turn {turn}", changes.noted());
+    }
+}
