@@ -9,7 +9,7 @@ use crate::collect::net::Refusal;
 /// Why a question has no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// No server answered in time.
+    /// No server answered in time, or it has been silent lately and is left alone for a while.
     #[error("no answer in time")]
     Timeout,
     /// The server answered with a failure (RFC 1035 section 4.1.1, RCODE).

@@ -54,11 +54,16 @@ impl Exchange {
         if !question.recursion {
             self.policy.check(server.ip())?;
         }
-        let known = self.servers.get(server).await;
+        let known = self.servers.get(server);
         // The server's turn first: who waits for a slow server must not hold a flight that others could use.
         let turn = async { (known.window.acquire().await, self.flights.acquire().await) };
         let _turn = timeout(limit, turn).await.map_err(|_| AskError::Busy)?;
-        self.converse(server, &known, question, Instant::now() + limit).await
+        let until = Instant::now() + limit;
+        // A configured resolver is asked whatever happens: it alone knows which of its silences are somebody else's.
+        if !question.recursion && known.rests(until) {
+            return Err(AskError::Timeout);
+        }
+        self.converse(server, &known, question, until).await
     }
 
     /// Asks in ever plainer dress until the server understands. Ends: each round but the last takes off one piece.
@@ -71,14 +76,14 @@ impl Exchange {
     ) -> Result<Message, AskError> {
         let mut dress = known.dress();
         loop {
-            let heard = self.over_udp(server, Query::new(question, dress)?, until).await?;
+            let heard = self.over_udp(server, known, Query::new(question, dress), until).await?;
             if heard.fit == Fit::OtherCase {
                 // Either the server folds case or somebody guesses: ask anew, with a new id.
                 dress.mixed_case = false;
                 continue;
             }
             let bytes = if truncated(&heard.bytes) {
-                let query = Query::new(question, dress)?;
+                let query = Query::new(question, dress);
                 timeout_at(until, tcp::ask(server, &query)).await.unwrap_or(Err(AskError::Timeout))?
             } else {
                 heard.bytes
@@ -98,15 +103,26 @@ impl Exchange {
     }
 
     /// Sends until a reply comes, with doubling waits that end at `until`.
-    async fn over_udp(&self, server: SocketAddr, query: Query, until: Instant) -> Result<Heard, AskError> {
+    async fn over_udp(
+        &self,
+        server: SocketAddr,
+        known: &Server,
+        query: Query,
+        until: Instant,
+    ) -> Result<Heard, AskError> {
         let mut flight = self.ports.take_off(server, query)?;
-        let mut wait = until.duration_since(Instant::now()) / ((2 << self.retries) - 1);
+        let asked = Instant::now();
+        let mut wait = until.duration_since(asked) / ((2 << self.retries) - 1);
         for _ in 0..=self.retries {
             match timeout(wait, flight.ask()).await {
-                Ok(heard) => return Ok(heard?),
+                Ok(heard) => {
+                    known.spoke();
+                    return Ok(heard?);
+                }
                 Err(_) => wait *= 2,
             }
         }
+        known.kept_silent(asked);
         Err(AskError::Timeout)
     }
 }

@@ -21,8 +21,10 @@ mod name;
 mod ports;
 mod query;
 mod race;
+mod recent;
 mod resolver;
 mod server;
+mod silence;
 mod tcp;
 
 pub use answer::{Answer, RrSet};

@@ -1,4 +1,5 @@
-//! Between names of the DNS (labels of any octets) and text. The master-file form of RFC 1035 section 5.1, lower case.
+//! Between names of the DNS (labels of any octets), text, and octets. The text is the master-file form of RFC 1035
+//! section 5.1, lower case.
 //!
 //! hickory's own text form is not used: it escapes in octal, which no reader of zone files understands.
 
@@ -11,6 +12,15 @@ use crate::model::DomainName;
 /// The name as asked in the DNS.
 pub fn of_domain(name: &DomainName) -> Name {
     Name::from_labels(name.labels().map(str::as_bytes)).expect("a DomainName keeps the lengths of RFC 1035")
+}
+
+/// Appends the name as it is on the wire, uncompressed (RFC 1035 section 3.1).
+pub(super) fn write_wire(name: &Name, to: &mut Vec<u8>) {
+    for label in name {
+        to.push(u8::try_from(label.len()).expect("a label has at most 63 octets"));
+        to.extend_from_slice(label);
+    }
+    to.push(0);
 }
 
 /// The name as text: lower case, without the final dot; `.` for the root.

@@ -1,9 +1,8 @@
 //! A question, its bytes on the wire, and whether a message answers it (RFC 5452 section 9.1).
 
-use hickory_proto::op::{Message, Query as Entry};
 use hickory_proto::rr::{Name, RecordType};
 
-use super::AskError;
+use super::name::write_wire;
 
 /// What is asked of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,22 +47,31 @@ const HEADER: usize = 12;
 /// An OPT record (RFC 6891 section 6.1.2): the root, type 41, payload 1232 (no fragments on IPv6), version 0, DO off.
 const OPT: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
 
+/// The flag of a query whose server shall recurse (RFC 1035 section 4.1.1).
+const RECURSION_DESIRED: u8 = 1;
+/// The class of the internet.
+const IN: [u8; 2] = [0, 1];
+/// The bit that tells ASCII letters of one case from the other's.
+const CASE: u8 = 0x20;
+
 impl Query {
-    pub fn new(question: &Question, dress: Dress) -> Result<Self, AskError> {
-        let mut name = question.name.clone();
+    /// Written by hand: this runs for every query, and needs one allocation this way.
+    pub fn new(question: &Question, dress: Dress) -> Self {
+        let [high, low] = rand::random::<[u8; 2]>();
+        let flags = if question.recursion { RECURSION_DESIRED } else { 0 };
+        let mut bytes = Vec::with_capacity(HEADER + question.name.len() + 5 + OPT.len());
+        bytes.extend_from_slice(&[high, low, flags, 0, 0, 1, 0, 0, 0, 0, 0, dress.edns.into()]);
+        write_wire(&question.name, &mut bytes);
         if dress.mixed_case {
-            name.randomize_label_case();
+            mix_case(&mut bytes[HEADER..]);
         }
-        let mut message = Message::query();
-        message.metadata.recursion_desired = question.recursion;
-        message.add_query(Entry::query(name, question.rr_type));
-        let mut bytes = message.to_vec().map_err(|_| AskError::Malformed)?;
+        bytes.extend_from_slice(&u16::from(question.rr_type).to_be_bytes());
+        bytes.extend_from_slice(&IN);
         let question_end = bytes.len();
         if dress.edns {
-            bytes[HEADER - 1] = 1;
             bytes.extend_from_slice(&OPT);
         }
-        Ok(Self { bytes, question_end, mixed_case: dress.mixed_case })
+        Self { bytes, question_end, mixed_case: dress.mixed_case }
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -109,6 +117,19 @@ impl Query {
             () if rr_type != asked_type || !name.eq_ignore_ascii_case(asked_name) => None,
             () if self.mixed_case && name != asked_name => Some(Fit::OtherCase),
             () => Some(Fit::Whole),
+        }
+    }
+}
+
+/// Gives every letter a case by chance. The octets of a name that are lengths are at most 63, which are no letters.
+fn mix_case(name: &mut [u8]) {
+    for octets in name.chunks_mut(64) {
+        let mut chance: u64 = rand::random();
+        for letter in octets.iter_mut().filter(|octet| octet.is_ascii_alphabetic()) {
+            if chance & 1 == 1 {
+                *letter ^= CASE;
+            }
+            chance >>= 1;
         }
     }
 }

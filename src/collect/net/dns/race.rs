@@ -23,14 +23,14 @@ impl Exchange {
         limit: Duration,
     ) -> Result<Answer, AskError> {
         let until = Instant::now() + limit;
+        if let &[only] = servers {
+            return self.run(only, question, until).await;
+        }
         let mut queue = servers.iter().take(MOST_RUNNERS);
         let mut runners = FuturesUnordered::new();
         let mut failure = AskError::NoServer;
         loop {
-            runners.extend(queue.next().map(|&server| async move {
-                let rest = until.duration_since(Instant::now());
-                Answer::read(question, self.ask(server, question, rest).await?)
-            }));
+            runners.extend(queue.next().map(|&server| self.run(server, question, until)));
             tokio::select! {
                 outcome = runners.next() => match outcome {
                     Some(Ok(answer)) => return Ok(answer),
@@ -40,5 +40,10 @@ impl Exchange {
                 () = sleep(limit / HEAD_START), if queue.len() > 0 => {}
             }
         }
+    }
+
+    async fn run(&self, server: SocketAddr, question: &Question, until: Instant) -> Result<Answer, AskError> {
+        let rest = until.duration_since(Instant::now());
+        Answer::read(question, self.ask(server, question, rest).await?)
     }
 }

@@ -12,9 +12,11 @@ use futures_util::future::BoxFuture;
 use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::net::NetError;
 use hickory_resolver::system_conf::read_system_conf;
-use moka::Expiry;
-use moka::future::Cache;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
+use super::name::write_wire;
+use super::recent::Recent;
 use super::{Answer, AskError, DnsConfig, Exchange, Question, of_domain};
 use crate::collect::net::{Resolve, ResolveError};
 use crate::error::{Code, Coded, Exit};
@@ -22,6 +24,8 @@ use crate::model::DomainName;
 
 /// How long a failure of the resolvers is remembered (RFC 9520 section 3.2: at least one second).
 const FAILURE_LIFE: Duration = Duration::from_secs(5);
+/// About how many bytes a question takes besides its name and its answer.
+const ENTRY: usize = 160;
 /// Names asked for one after another when resolvers do not follow aliases themselves. A loop ends here too.
 const MOST_QUESTIONS: usize = 8;
 
@@ -49,7 +53,12 @@ impl Coded for ResolverError {
 }
 
 type Outcome = Result<Arc<Answer>, AskError>;
-type Key = (Name, RecordType);
+
+/// The type and the name on the wire, lower case: one comparison of octets in place of one by label and letter.
+type Key = Arc<[u8]>;
+
+/// An outcome and until when it counts; empty while the question is on its way.
+type Slot = Arc<OnceCell<(Outcome, Instant)>>;
 
 /// The recursive resolvers of the configuration, and what they said lately.
 #[derive(Debug)]
@@ -59,7 +68,7 @@ pub struct Resolver {
     /// Counts the questions, so that the resolvers take turns.
     turn: AtomicUsize,
     timeout: Duration,
-    cache: Cache<Key, Outcome>,
+    cache: Recent<Key, Slot>,
 }
 
 impl Resolver {
@@ -69,26 +78,29 @@ impl Resolver {
             [] => of_system().map_err(ResolverError::System)?,
             configured => configured.to_vec(),
         };
-        let cache = Cache::builder()
-            .max_capacity(config.cache.0)
-            .weigher(|_, outcome: &Outcome| {
-                let answer = outcome.as_ref().map_or(0, |answer| answer.size());
-                u32::try_from(size_of::<(Key, Outcome)>() + answer).unwrap_or(u32::MAX)
-            })
-            .expire_after(Lifetime)
-            .build();
-        Ok(Self { exchange, servers, turn: AtomicUsize::new(0), timeout: config.timeout.0, cache })
+        let room = usize::try_from(config.cache.0).unwrap_or(usize::MAX);
+        let (cache, turn) = (Recent::new(room), AtomicUsize::new(0));
+        Ok(Self { exchange, servers, turn, timeout: config.timeout.0, cache })
     }
 
     /// The answer to a question, from the cache or from the resolvers.
-    pub async fn lookup(&self, name: &Name, rr_type: RecordType) -> Result<Arc<Answer>, AskError> {
+    pub async fn lookup(&self, name: &Name, rr_type: RecordType) -> Outcome {
+        let key = key(name, rr_type);
+        let weight = key.len() + ENTRY;
+        let now = Instant::now();
+        // One that is on its way is for all who ask meanwhile.
+        let fresh = |slot: &Slot| slot.get().is_none_or(|(_, until)| now < *until);
+        let slot = self.cache.get_or_insert_with(key.clone(), weight, fresh, Slot::default);
         let flight = async {
             let question = Question { name: name.clone(), rr_type, recursion: true };
             let mut servers = self.servers.clone();
             servers.rotate_left(self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len().max(1));
-            self.exchange.race(&servers, &question, self.timeout).await.map(Arc::new)
+            let outcome = self.exchange.race(&servers, &question, self.timeout).await.map(Arc::new);
+            self.cache.grow(&key, outcome.as_ref().map_or(0, |answer| answer.size()));
+            let until = Instant::now() + lifetime(&outcome);
+            (outcome, until)
         };
-        self.cache.get_with((name.clone(), rr_type), flight).await
+        slot.get_or_init(|| flight).await.0.clone()
     }
 
     /// The addresses of `host`: IPv4 before IPv6, each in numeric order. Empty if it has none.
@@ -149,16 +161,20 @@ fn of_system() -> Result<Vec<SocketAddr>, NetError> {
     Ok(config.name_servers.iter().map(|server| SocketAddr::new(server.ip, port(server))).collect())
 }
 
-/// How long an outcome stays in the cache.
-struct Lifetime;
+fn key(name: &Name, rr_type: RecordType) -> Key {
+    let mut key = Vec::with_capacity(name.len() + 3);
+    key.extend_from_slice(&u16::from(rr_type).to_be_bytes());
+    write_wire(name, &mut key);
+    key[2..].make_ascii_lowercase();
+    key.into()
+}
 
-impl Expiry<Key, Outcome> for Lifetime {
-    fn expire_after_create(&self, _: &Key, outcome: &Outcome, _: std::time::Instant) -> Option<Duration> {
-        Some(match outcome {
-            Ok(answer) => answer.lifetime(),
-            // These are ours, not the name's.
-            Err(AskError::Busy | AskError::Io(_)) => Duration::ZERO,
-            Err(_) => FAILURE_LIFE,
-        })
+/// How long an outcome counts.
+fn lifetime(outcome: &Outcome) -> Duration {
+    match outcome {
+        Ok(answer) => answer.lifetime(),
+        // These are ours, not the name's.
+        Err(AskError::Busy | AskError::Io(_)) => Duration::ZERO,
+        Err(_) => FAILURE_LIFE,
     }
 }
