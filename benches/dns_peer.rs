@@ -84,7 +84,7 @@ fn count(file: &Path, text: &str) -> usize {
 #[tokio::main]
 async fn collect(resolver: SocketAddr) {
     let config = DnsConfig { resolvers: vec![resolver], ..DnsConfig::default() };
-    let exchange = Arc::new(Exchange::new(&config, AddressPolicy { allow_private: true }));
+    let exchange = Arc::new(Exchange::new(&config, AddressPolicy::private()));
     let resolver = Arc::new(Resolver::new(exchange.clone(), &config).expect("it is configured"));
     let collector = Arc::new(DnsCollector::new(config, exchange, resolver, Arc::new(SystemClock)));
     let names = std::io::stdin().lock().lines().map(|name| name.expect("a name"));

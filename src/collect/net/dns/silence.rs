@@ -70,12 +70,14 @@ mod tests {
     }
     use Event::{Asks, GivesUp, Speaks};
 
+    /// Second, what happens, and of a question whether it is held back.
+    type Case = (u64, Event, bool);
+
     #[test]
     fn a_silent_server_is_left_alone_and_probed() {
         let start = Instant::now();
         let at = |second| start + Duration::from_secs(second);
-        // Seconds, what happens, and of a question whether it is held back.
-        let cases: [(&str, &[(u64, Event, bool)]); 5] = [
+        let cases: [(&str, &[Case]); 5] = [
             (
                 "three rounds, a rest, a probe, a longer rest",
                 &[
