@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use on_kafka::{Join, Part};
 
 const NAMES: usize = 1_000_000;
+/// Names before that.
+const FIRST: usize = 100_000;
 
 fn main() {
     let join = Join::start(&["join.patience=2h", "join.grace=1s"]);
@@ -20,14 +22,19 @@ fn main() {
         println!("{:4.0} s | {memory:.0} MB | {store:.0} MB | {what}", start.elapsed().as_secs_f64());
     };
     println!("time | memory | store | ");
-    // What a job needs that has seen some names.
-    (NAMES..NAMES + 10_000)
-        .for_each(|name| [Part::Zone, Part::Rdap, Part::Dns].iter().for_each(|part| join.write(name, *part)));
+    // What a job needs that has held some names and written them.
+    let first = NAMES..NAMES + FIRST;
+    first.clone().for_each(|name| [Part::Zone, Part::Rdap].iter().for_each(|part| join.write(name, *part)));
     join.flush();
-    join.wait("the first names", |status| {
-        status.contains("\"complete\":10000") && status.contains("\"open\":0")
+    join.wait("the first names open", |status| status.contains(&format!("\"open\":{FIRST}")));
+    std::thread::sleep(Duration::from_secs(5));
+    first.for_each(|name| join.write(name, Part::Dns));
+    join.flush();
+    join.wait("the first names joined", |status| {
+        status.contains(&format!("\"complete\":{FIRST}")) && status.contains("\"open\":0")
     });
-    show("10,000 names joined");
+    std::thread::sleep(Duration::from_secs(10));
+    show(&format!("{FIRST} names joined"));
     for (what, part) in [("zones", Part::Zone), ("registrations", Part::Rdap)] {
         (0..NAMES).for_each(|name| join.write(name, part));
         join.flush();
@@ -39,7 +46,7 @@ fn main() {
     (0..NAMES).for_each(|name| join.write(name, Part::Dns));
     join.flush();
     show("the last parts written");
-    let complete = format!("\"complete\":{}", NAMES + 10_000);
+    let complete = format!("\"complete\":{}", NAMES + FIRST);
     join.wait("all names joined", |status| status.contains(&complete) && status.contains("\"open\":0"));
     show("all joined");
     for _ in 0..6 {

@@ -198,7 +198,7 @@ impl Join {
         let name = of.names.kept(&name).cloned().unwrap_or_else(|| Bytes::copy_from_slice(&name));
         let arrived = part.body.len();
         let arrival = arrival(kind, address, &record, part);
-        let (muted, open) = (of.muted, of.names.open());
+        let (muted, open, id) = (of.muted, of.names.open(), arrival.part.clone());
         let (step, displaced, run) =
             of.names.arrive(&name, arrival, &self.setup.policy, |entry, step, displaced| {
                 (step, displaced, entry.run.clone())
@@ -206,7 +206,7 @@ impl Join {
         if of.names.open() > open {
             of.origins.add(&name);
         }
-        let refused = displaced.map_or(0, |payload| match payload {
+        let refused = displaced.as_ref().map_or(0, |payload| match payload {
             Payload::Memory { bytes, .. } => bytes.len(),
             Payload::Stored => 0,
         });
@@ -227,6 +227,9 @@ impl Join {
                     self.out.push(Out::Joined(record));
                 }
             }
+        }
+        if let Some(replaced) = displaced {
+            of.changes.replace(&name, run.as_ref(), id, &replaced);
         }
         of.changes.change(&name, run.as_ref());
         Ok(())

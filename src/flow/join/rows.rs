@@ -3,7 +3,7 @@
 //! A name that completes within the flush interval never touches the disk. Payloads that are on disk leave memory when
 //! it is short, the oldest first.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,10 @@ impl<'de> Deserialize<'de> for Payload {
 }
 
 impl Payload {
+    fn is_stored(&self) -> bool {
+        !matches!(self, Payload::Memory { stored: false, .. })
+    }
+
     fn in_memory(&self) -> usize {
         match self {
             Payload::Memory { bytes, .. } => bytes.len(),
@@ -255,11 +259,13 @@ impl JoinRows {
     }
 }
 
-/// Which entries of a partition differ from their rows, and which rows are of entries that ended.
+/// Which entries of a partition differ from their rows, and which rows are not needed any more.
 #[derive(Default)]
 pub struct Changes {
     changed: HashSet<Id>,
-    ended: HashSet<Id>,
+    /// Entries that ended or have parts replaced, with the parts that have rows: deleted one by one, since a range of deletions for each name slows every reading
+    /// and takes memory until it is compacted.
+    outdated: HashMap<Id, Vec<PartId>>,
     /// Entries with payloads in memory that have rows, oldest first.
     spillable: VecDeque<Id>,
 }
@@ -276,20 +282,28 @@ impl Changes {
     pub fn end(&mut self, name: &Bytes, entry: &Entry<Payload>) {
         let id = (name.clone(), entry.run.clone());
         self.changed.remove(&id);
-        let stored = |payload: &Payload| !matches!(payload, Payload::Memory { stored: false, .. });
-        if entry.slots().iter().any(|slot| stored(&slot.payload)) {
-            self.ended.insert(id);
+        let mut stored = entry.slots().iter().filter(|slot| slot.payload.is_stored()).peekable();
+        if stored.peek().is_some() {
+            self.outdated.entry(id).or_default().extend(stored.map(|slot| slot.part.clone()));
+        }
+    }
+
+    /// Notes that the row of a part, if it has one, holds what was replaced: should the entry end before it is written
+    /// again, nothing else tells of that row.
+    pub fn replace(&mut self, name: &Bytes, run: Option<&Arc<str>>, part: PartId, replaced: &Payload) {
+        if replaced.is_stored() {
+            self.outdated.entry((name.clone(), run.cloned())).or_default().push(part);
         }
     }
 
     /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
     pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, batch: &mut Batch) {
-        for (name, run) in std::mem::take(&mut self.ended) {
+        for ((name, run), parts) in std::mem::take(&mut self.outdated) {
             let key = entry_key(partition, &name, run.as_deref());
             batch.delete(Family::Entries, &key);
-            let (start, mut end) = (part_key(&key, ""), key);
-            end.push(1);
-            batch.delete_range(Family::Parts, &start, &end);
+            for part in parts {
+                batch.delete(Family::Parts, &part_key(&key, &part.to_string()));
+            }
         }
         for (name, run) in std::mem::take(&mut self.changed) {
             let Some(entry) = names.get_mut(&name, run.as_ref()) else { continue };
@@ -318,7 +332,7 @@ impl Changes {
     /// Names that are noted, in any way.
     #[cfg(test)]
     pub fn noted(&self) -> usize {
-        self.changed.len() + self.ended.len() + self.spillable.len()
+        self.changed.len() + self.outdated.len() + self.spillable.len()
     }
 
     /// Lets go of payloads that have rows until `memory` bytes are freed; the bytes that were freed. To be called only

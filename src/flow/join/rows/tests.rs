@@ -86,6 +86,53 @@ fn rows_of_a_partition_that_is_elsewhere_are_kept_for_a_while() {
     assert_eq!(there(), [true, false, false]);
 }
 
+/// A part that is written, replaced, and ends before it is written again.
+#[test]
+fn the_row_of_a_part_that_was_replaced_goes_with_its_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Default::default()).unwrap();
+    let rows = JoinRows::new(store.clone(), "g", Topics::new(["t".to_owned()], 1));
+    let (mut names, mut changes, policy) = (Names::default(), Changes::default(), Policy::default());
+    let name = Bytes::from("a.cz");
+    let zone = |changes: &mut Changes, names: &mut Names<Payload>, attempt| {
+        let payload = Payload::Memory { bytes: Bytes::from("body"), stored: false };
+        let (status, time) = (Status::OK, 1000);
+        let arrival =
+            Arrival { part: PartId::Zone, run: None, status, attempt, time, dns: None, payload, cut: false };
+        let replaced = names.arrive(&name, arrival, &policy, |_, _, displaced| displaced);
+        if let Some(replaced) = &replaced {
+            changes.replace(&name, None, PartId::Zone, replaced);
+        }
+        changes.change(&name, None);
+        replaced.is_some()
+    };
+    let rows_left = || {
+        let mut left = 0;
+        for family in [Family::Entries, Family::Parts] {
+            let counted = store.scan(family, &[], &[0xff; 8], |_, _| {
+                left += 1;
+                true
+            });
+            counted.unwrap();
+        }
+        left
+    };
+    let flush = |changes: &mut Changes, names: &mut Names<Payload>| {
+        let mut batch = rows.batch();
+        changes.flush(0, names, &mut batch);
+        batch.write().unwrap();
+    };
+    assert!(!zone(&mut changes, &mut names, 1));
+    flush(&mut changes, &mut names);
+    assert!(zone(&mut changes, &mut names, 2));
+    flush(&mut changes, &mut names);
+    assert_eq!(rows_left(), 2, "one that stays open has its rows");
+    assert!(zone(&mut changes, &mut names, 3));
+    names.advance(Millis::MAX, &policy, |name, entry, _| changes.end(name, entry));
+    flush(&mut changes, &mut names);
+    assert_eq!(rows_left(), 0);
+}
+
 /// Names that were written while they were open leave nothing behind, also when memory is never short.
 #[test]
 fn names_that_ended_are_not_noted_for_ever() {
