@@ -143,9 +143,8 @@ impl Chaos {
             (48..58, _) => {
                 self.did("SIGTERM of a process");
                 if let Some(running) = self.jobs[victim].running.take() {
-                    // One that has not begun yet has nothing to bring to an end; one whose brokers are away may end by
-                    // that, with its code.
-                    let began = running.log().contains("running flow");
+                    // One whose brokers are away may end by that, with its code.
+                    let began = began(&running);
                     let ended = running.stop("TERM");
                     assert!(!began || matches!(ended.code(), Some(0 | 4 | 5)), "{ended:?}");
                 }
@@ -217,9 +216,10 @@ impl Chaos {
 
     /// Stops all processes; what was done.
     pub fn stop(mut self) -> String {
-        for job in &mut self.jobs {
-            let ended = job.running.take().map(|running| running.stop("TERM"));
-            assert!(ended.is_none_or(|status| status.success()), "{ended:?}");
+        for running in self.jobs.iter_mut().filter_map(|job| job.running.take()) {
+            let began = began(&running);
+            let ended = running.stop("TERM");
+            assert!(!began || ended.success(), "{ended:?}");
         }
         format!("{:?}\n{}", self.done, self.ended)
     }
@@ -266,6 +266,11 @@ impl Chaos {
         eprintln!("  {what}");
         *self.done.entry(what.to_owned()).or_default() += 1;
     }
+}
+
+/// One that has not begun yet has nothing to bring to an end.
+fn began(running: &Running) -> bool {
+    running.log().contains("running flow")
 }
 
 impl Drop for Chaos {
