@@ -2,7 +2,8 @@
 # What a build needs, on Debian and Ubuntu: packages, then the Rust toolchain of rust-toolchain.toml.
 #
 #   setup.sh build     to build and to run the demo
-#   setup.sh test      that, and what the tests need: Java and Maven for the real Kafka and registry
+#   setup.sh test      that, and what the tests need: Java and Maven for the real Kafka and registry,
+#                      DNS servers (their daemons are not started)
 #
 # Installs what is missing when it may (as root); otherwise prints the one command that needs root, and fails.
 set -euo pipefail
@@ -31,6 +32,10 @@ if [ "${1:-build}" = test ]; then
   need mvn maven
   # A process of the fault test sees its clock jump.
   need_file '/usr/lib/*/faketime/libfaketimeMT.so.1' libfaketime
+  # The DNS engine is tested against servers that others wrote.
+  need_file /usr/sbin/nsd nsd
+  need_file /usr/sbin/unbound unbound
+  need ldns-signzone ldnsutils
   java_17 || wanted+=("$(apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 && echo openjdk-17-jre-headless || echo default-jre-headless)")
 fi
 
@@ -46,6 +51,13 @@ if [ ${#wanted[@]} -gt 0 ]; then
   fi
   echo "installing ${wanted[*]}" >&2
   apt-get -qq update
+  # Tests start servers of their own: a daemon that the installation starts would only take the port.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+  fi
   DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${wanted[@]}" >/dev/null
 fi
 

@@ -13,6 +13,7 @@ mod admin;
 mod batch;
 mod commands;
 mod fresh;
+mod interop_dns;
 mod kafka;
 mod schemas;
 mod structure;

@@ -1,0 +1,63 @@
+//! The DNS engine against servers that others wrote: NSD as the servers of zones, unbound as the validating resolver.
+//!
+//! What is asked of whom, and what must come of it, is in `tests/cases/dns/interop.txt`. The servers and their zones:
+//! `servers.rs`.
+
+mod servers;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use domainflow::collect::net::dns::of_domain;
+use domainflow::collect::net::{AddressPolicy, DnsConfig, Exchange, Resolver};
+use domainflow::model::DomainName;
+
+use self::servers::Servers;
+
+#[test]
+fn answers_of_nsd_and_unbound_are_read_as_the_table_says() {
+    let servers = Servers::start();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/dns/interop.txt");
+    let table = std::fs::read_to_string(path).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut wrong = vec![];
+    for row in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let fields: Vec<_> = row.split_whitespace().collect();
+        let [who, name, rr_type, expected @ ..] = fields.as_slice() else { panic!("no row: {row}") };
+        let asked = match *who {
+            "nsd" => vec![servers.nsd],
+            "nsd6" => vec![servers.nsd_v6],
+            "unbound" => vec![servers.unbound],
+            "both" => vec![servers.nsd, servers.unbound],
+            other => panic!("no such server: {other}"),
+        };
+        let found = runtime.block_on(outcome(asked, name, rr_type));
+        if found != expected.join(" ") {
+            wrong.push(format!("{row}\n  but it was: {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The data found, in order; their number, if they are many; or why there are none. In lower case: names inside of a reply
+/// may refer to the question, whose case is random.
+async fn outcome(resolvers: Vec<SocketAddr>, name: &str, rr_type: &str) -> String {
+    let config = DnsConfig { resolvers, ..DnsConfig::default() };
+    let exchange = Arc::new(Exchange::new(&config, AddressPolicy::private()));
+    let resolver = Resolver::new(exchange, &config).unwrap();
+    let name = of_domain(&DomainName::parse(name).unwrap());
+    let rr_type = rr_type.parse().unwrap();
+    let answer = match resolver.lookup(&name, rr_type).await {
+        Ok(answer) => answer,
+        Err(error) => return error.to_string(),
+    };
+    let mut data: Vec<_> =
+        answer.of_type(rr_type).map(|record| record.data.to_string().to_lowercase()).collect();
+    data.sort();
+    match data.len() {
+        0 if answer.denies(&name) => "no such name".to_owned(),
+        0 => "no data".to_owned(),
+        1..=4 => data.join(" "),
+        many => format!("{many} records"),
+    }
+}

@@ -1,0 +1,146 @@
+//! NSD and unbound of one test run: their configuration, zones and keys in a folder of their own, on free ports.
+//!
+//! Every zone has the same records. They differ in how they are signed; unbound has a trust anchor for each signed one.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{free_port, signal, wait_for};
+
+/// How the signed zones come to be: name, further arguments of the signer.
+const SIGNED: [(&str, &[&str]); 4] = [
+    ("nsec.test", &[]),
+    ("nsec3.test", &["-n"]),
+    ("bogus.test", &[]),
+    ("expired.test", &["-i", "20200101000000", "-e", "20200201000000"]),
+];
+
+/// Zones without signatures; the second is a child of a signed one, delegated without DS.
+const UNSIGNED: [&str; 2] = ["plain.test", "insecure.nsec.test"];
+
+/// Both servers at work; they end when dropped.
+pub struct Servers {
+    pub nsd: SocketAddr,
+    pub nsd_v6: SocketAddr,
+    pub unbound: SocketAddr,
+    daemons: Vec<Child>,
+    _dir: tempfile::TempDir,
+}
+
+impl Servers {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        let anchors: Vec<_> = SIGNED.iter().map(|(zone, options)| sign(dir, zone, options)).collect();
+        for zone in UNSIGNED {
+            fs::write(dir.join(zone), zone_text(zone)).unwrap();
+        }
+        let (port, port_of_unbound) = (free_port(), free_port());
+        fs::write(dir.join("nsd.conf"), nsd_conf(dir, port)).unwrap();
+        fs::write(dir.join("unbound.conf"), unbound_conf(dir, port_of_unbound, port, &anchors)).unwrap();
+        let servers = Self {
+            nsd: (Ipv4Addr::LOCALHOST, port).into(),
+            nsd_v6: (Ipv6Addr::LOCALHOST, port).into(),
+            unbound: (Ipv4Addr::LOCALHOST, port_of_unbound).into(),
+            daemons: vec![daemon(dir, "nsd"), daemon(dir, "unbound")],
+            _dir: folder,
+        };
+        for address in [servers.nsd, servers.nsd_v6, servers.unbound] {
+            wait_for("a DNS server", || TcpStream::connect(address).ok());
+        }
+        servers
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        for daemon in &mut self.daemons {
+            // TERM and not KILL: NSD ends its own children.
+            if matches!(daemon.try_wait(), Ok(None)) {
+                signal(daemon.id(), "TERM");
+            }
+            let _ = daemon.wait();
+        }
+    }
+}
+
+/// Starts `/usr/sbin/NAME` in the foreground.
+fn daemon(dir: &Path, name: &str) -> Child {
+    let log = fs::File::create(dir.join(format!("{name}.log"))).unwrap();
+    let mut command = Command::new(format!("/usr/sbin/{name}"));
+    command.arg("-d").arg("-c").arg(dir.join(format!("{name}.conf"))).stdin(Stdio::null());
+    command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+}
+
+fn nsd_conf(dir: &Path, port: u16) -> String {
+    let dir = dir.display();
+    let mut conf = format!(
+        "server:\n ip-address: 127.0.0.1@{port}\n ip-address: ::1@{port}\n username: \"\"\n pidfile: \"\"\n \
+         database: \"\"\n zonesdir: \"{dir}\"\n zonelistfile: \"{dir}/zone.list\"\n xfrdfile: \"\"\n \
+         rrl-ratelimit: 0\nremote-control:\n control-enable: no\n"
+    );
+    for zone in zones() {
+        write!(conf, "zone:\n name: {zone}\n zonefile: {zone}\n").unwrap();
+    }
+    conf
+}
+
+fn unbound_conf(dir: &Path, port: u16, port_of_nsd: u16, anchors: &[String]) -> String {
+    let dir = dir.display();
+    let mut conf = format!(
+        "server:\n interface: 127.0.0.1@{port}\n username: \"\"\n chroot: \"\"\n pidfile: \"\"\n directory: \"{dir}\"\n \
+         use-syslog: no\n do-not-query-localhost: no\n local-zone: \"test.\" nodefault\n \
+         local-zone: \"only.test.\" static\n local-data: \"only.test. A 192.0.2.99\"\n \
+         module-config: \"validator iterator\"\n"
+    );
+    for anchor in anchors {
+        writeln!(conf, " trust-anchor: \"{anchor}\"").unwrap();
+    }
+    conf.push_str("remote-control:\n control-enable: no\n");
+    for zone in zones() {
+        write!(conf, "stub-zone:\n name: {zone}\n stub-addr: 127.0.0.1@{port_of_nsd}\n").unwrap();
+    }
+    conf
+}
+
+fn zones() -> impl Iterator<Item = &'static str> {
+    SIGNED.iter().map(|(zone, _)| *zone).chain(UNSIGNED)
+}
+
+/// Signs the zone with a key of its own, and gives its trust anchor.
+fn sign(dir: &Path, zone: &str, options: &[&str]) -> String {
+    let run = |command: &str, arguments: &[&str]| {
+        let output = Command::new(command).args(arguments).current_dir(dir).output();
+        let output = output.unwrap_or_else(|error| panic!("{command}: {error}"));
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    fs::write(dir.join("unsigned"), zone_text(zone)).unwrap();
+    let key = run("ldns-keygen", &["-a", "ECDSAP256SHA256", "-k", "-r", "/dev/urandom", zone]);
+    run("ldns-signzone", &[options, &["-f", zone, "unsigned", &key]].concat());
+    if zone == "bogus.test" {
+        let signed = fs::read_to_string(dir.join(zone)).unwrap();
+        fs::write(dir.join(zone), signed.replace("192.0.2.7", "192.0.2.8")).unwrap();
+    }
+    fs::read_to_string(dir.join(format!("{key}.ds"))).unwrap().trim().replace('\t', " ")
+}
+
+fn zone_text(zone: &str) -> String {
+    let mut text = format!(
+        "$ORIGIN {zone}.\n$TTL 300\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n\
+         www A 192.0.2.7\nwww AAAA 2001:db8::7\n*.wild A 192.0.2.9\nhost.empty A 192.0.2.10\n\
+         chain1 CNAME chain2\nchain2 CNAME www\nloop1 CNAME loop2\nloop2 CNAME loop1\ndangling CNAME nowhere\n\
+         mail MX 10 www\nchild NS ns.child\nns.child A 127.0.0.9\n"
+    );
+    if zone == "nsec.test" {
+        text.push_str("insecure NS ns.insecure\nns.insecure A 127.0.0.1\n");
+    }
+    // More than fits into a datagram of 1232 octets.
+    for number in 1..=120 {
+        writeln!(text, "many A 192.0.2.{number}").unwrap();
+    }
+    text
+}
