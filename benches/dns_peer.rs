@@ -20,8 +20,8 @@ use futures_util::stream::{self, StreamExt as _};
 use peers::Server;
 
 const NAMES: usize = 20_000;
-/// Names that we ask for at once; queries in flight are bounded by the window of the resolver, `dns.concurrency`.
-const AT_ONCE: usize = 64;
+/// Names that we ask for at once: their queries fill the window of the resolver (`dns.concurrency`) and wait for no turn.
+const AT_ONCE: usize = 20;
 /// ZDNS's default; more make it slower here, and lose queries.
 const THREADS: &str = "100";
 /// Says to a process of this bench that it is our side, and whom to ask.

@@ -23,27 +23,39 @@ impl Exchange {
         limit: Duration,
     ) -> Result<Answer, AskError> {
         let until = Instant::now() + limit;
-        if let &[only] = servers {
-            return self.run(only, question, until).await;
-        }
-        let mut queue = servers.iter().take(MOST_RUNNERS);
-        let mut runners = FuturesUnordered::new();
-        let mut failure = AskError::NoServer;
-        loop {
-            runners.extend(queue.next().map(|&server| self.run(server, question, until)));
-            tokio::select! {
-                outcome = runners.next() => match outcome {
-                    Some(Ok(answer)) => return Ok(answer),
-                    Some(Err(error)) => failure = failure.or(error),
-                    None => return Err(failure),
-                },
-                () = sleep(limit / HEAD_START), if queue.len() > 0 => {}
-            }
-        }
+        let run = |&server| async move {
+            let rest = until.duration_since(Instant::now());
+            Answer::read(question, self.ask(server, question, rest).await?)
+        };
+        race(servers.iter().map(run), limit).await
     }
+}
 
-    async fn run(&self, server: SocketAddr, question: &Question, until: Instant) -> Result<Answer, AskError> {
-        let rest = until.duration_since(Instant::now());
-        Answer::read(question, self.ask(server, question, rest).await?)
+/// The first usable answer of `runners`, who start one after another; else the most telling of their failures.
+pub(super) async fn race<F>(
+    runners: impl ExactSizeIterator<Item = F>,
+    limit: Duration,
+) -> Result<Answer, AskError>
+where
+    F: Future<Output = Result<Answer, AskError>>,
+{
+    let mut queue = runners.take(MOST_RUNNERS);
+    if queue.len() == 1
+        && let Some(only) = queue.next()
+    {
+        return only.await;
+    }
+    let mut running = FuturesUnordered::new();
+    let mut failure = AskError::NoServer;
+    loop {
+        running.extend(queue.next());
+        tokio::select! {
+            outcome = running.next() => match outcome {
+                Some(Ok(answer)) => return Ok(answer),
+                Some(Err(error)) => failure = failure.or(error),
+                None => return Err(failure),
+            },
+            () = sleep(limit / HEAD_START), if queue.len() > 0 => {}
+        }
     }
 }

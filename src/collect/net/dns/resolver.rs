@@ -24,8 +24,8 @@ use crate::model::DomainName;
 
 /// How long a failure of the resolvers is remembered (RFC 9520 section 3.2: at least one second).
 const FAILURE_LIFE: Duration = Duration::from_secs(5);
-/// About how many bytes a question takes besides its name and its answer.
-const ENTRY: usize = 160;
+/// About how many bytes a question takes besides its answer.
+const ENTRY: usize = 256;
 /// Names asked for one after another when resolvers do not follow aliases themselves. A loop ends here too.
 const MOST_QUESTIONS: usize = 8;
 
@@ -55,10 +55,18 @@ impl Coded for ResolverError {
 type Outcome = Result<Arc<Answer>, AskError>;
 
 /// The type and the name on the wire, lower case: one comparison of octets in place of one by label and letter.
-type Key = Arc<[u8]>;
+type Key = Box<[u8]>;
 
-/// An outcome and until when it counts; empty while the question is on its way.
-type Slot = Arc<OnceCell<(Outcome, Instant)>>;
+/// Empty while the question is on its way.
+type Slot = Arc<OnceCell<Kept>>;
+
+#[derive(Debug)]
+struct Kept {
+    outcome: Outcome,
+    /// When it no longer counts.
+    until: Instant,
+    size: usize,
+}
 
 /// The recursive resolvers of the configuration, and what they said lately.
 #[derive(Debug)]
@@ -68,6 +76,8 @@ pub struct Resolver {
     /// Counts the questions, so that the resolvers take turns.
     turn: AtomicUsize,
     timeout: Duration,
+    /// Bytes of the cache.
+    room: usize,
     cache: Recent<Key, Slot>,
 }
 
@@ -79,28 +89,32 @@ impl Resolver {
             configured => configured.to_vec(),
         };
         let room = usize::try_from(config.cache.0).unwrap_or(usize::MAX);
-        let (cache, turn) = (Recent::new(room), AtomicUsize::new(0));
-        Ok(Self { exchange, servers, turn, timeout: config.timeout.0, cache })
+        let weigh = |slot: &Slot| ENTRY + slot.get().map_or(0, |kept| kept.size);
+        let (cache, turn) = (Recent::new(room, weigh), AtomicUsize::new(0));
+        Ok(Self { exchange, servers, turn, timeout: config.timeout.0, room, cache })
     }
 
     /// The answer to a question, from the cache or from the resolvers.
     pub async fn lookup(&self, name: &Name, rr_type: RecordType) -> Outcome {
-        let key = key(name, rr_type);
-        let weight = key.len() + ENTRY;
         let now = Instant::now();
         // One that is on its way is for all who ask meanwhile.
-        let fresh = |slot: &Slot| slot.get().is_none_or(|(_, until)| now < *until);
-        let slot = self.cache.get_or_insert_with(key.clone(), weight, fresh, Slot::default);
-        let flight = async {
-            let question = Question { name: name.clone(), rr_type, recursion: true };
-            let mut servers = self.servers.clone();
-            servers.rotate_left(self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len().max(1));
-            let outcome = self.exchange.race(&servers, &question, self.timeout).await.map(Arc::new);
-            self.cache.grow(&key, outcome.as_ref().map_or(0, |answer| answer.size()));
-            let until = Instant::now() + lifetime(&outcome);
-            (outcome, until)
-        };
-        slot.get_or_init(|| flight).await.0.clone()
+        let fresh = |slot: &Slot| slot.get().is_none_or(|kept| now < kept.until);
+        let slot = self.cache.get_or_insert_with(key(name, rr_type), fresh, Slot::default);
+        // In a box, so that those who find an answer do not carry the room for asking.
+        slot.get_or_init(|| Box::pin(self.ask(name, rr_type))).await.outcome.clone()
+    }
+
+    async fn ask(&self, name: &Name, rr_type: RecordType) -> Kept {
+        let question = Question { name: name.clone(), rr_type, recursion: true };
+        let mut servers = self.servers.clone();
+        servers.rotate_left(self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len().max(1));
+        let outcome = self.exchange.race(&servers, &question, self.timeout).await.map(Arc::new);
+        let size = outcome.as_ref().map_or(0, |answer| answer.size());
+        self.cache.grow(size);
+        let now = Instant::now();
+        // One that would push out all others is only for those who wait for it.
+        let until = if ENTRY + size > self.room / 2 { now } else { now + lifetime(&outcome) };
+        Kept { outcome, until, size }
     }
 
     /// The addresses of `host`: IPv4 before IPv6, each in numeric order. Empty if it has none.
@@ -162,7 +176,7 @@ fn of_system() -> Result<Vec<SocketAddr>, NetError> {
 }
 
 fn key(name: &Name, rr_type: RecordType) -> Key {
-    let mut key = Vec::with_capacity(name.len() + 3);
+    let mut key = Vec::with_capacity(2 + name.len() + 1);
     key.extend_from_slice(&u16::from(rr_type).to_be_bytes());
     write_wire(name, &mut key);
     key[2..].make_ascii_lowercase();

@@ -41,7 +41,7 @@ pub(super) struct Server {
 impl Servers {
     /// `window` is how many queries may be in flight to one server.
     pub fn new(window: usize) -> Self {
-        Self { known: Recent::new(MOST_SERVERS), window: window.max(1) }
+        Self { known: Recent::new(MOST_SERVERS, |_| 1), window: window.max(1) }
     }
 
     pub fn get(&self, address: SocketAddr) -> Arc<Server> {
@@ -55,7 +55,7 @@ impl Servers {
                 silence: Mutex::default(),
             })
         };
-        self.known.get_or_insert_with(address, 1, |server| now < server.met + MEMORY, new)
+        self.known.get_or_insert_with(address, |server| now < server.met + MEMORY, new)
     }
 }
 
