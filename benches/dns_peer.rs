@@ -14,7 +14,7 @@ use std::sync::Arc;
 use domainflow::clock::SystemClock;
 use domainflow::collect::Collector as _;
 use domainflow::collect::dns::DnsCollector;
-use domainflow::collect::net::{AddressPolicy, DnsConfig, Exchange, Resolver};
+use domainflow::collect::net::{AddressPolicy, DnsConfig, Exchange, NetConfig, Resolver};
 use domainflow::model::{DNSRequest, SOARecord, Subject, ZoneInfo};
 use futures_util::stream::{self, StreamExt as _};
 use peers::Server;
@@ -83,9 +83,10 @@ fn count(file: &Path, text: &str) -> usize {
 /// Our side: reads names, writes the records of the DNS collector. No server of the zone is known: all go to the resolver.
 #[tokio::main]
 async fn collect(resolver: SocketAddr) {
-    let config = DnsConfig { resolvers: vec![resolver], ..DnsConfig::default() };
+    let config = DnsConfig { resolvers: vec![resolver.into()], ..DnsConfig::default() };
     let exchange = Arc::new(Exchange::new(&config, AddressPolicy::private()));
-    let resolver = Arc::new(Resolver::new(exchange.clone(), &config).expect("it is configured"));
+    let resolver =
+        Arc::new(Resolver::new(exchange.clone(), &config, &NetConfig::default()).expect("it is configured"));
     let collector = Arc::new(DnsCollector::new(config, exchange, resolver, Arc::new(SystemClock)));
     let names = std::io::stdin().lock().lines().map(|name| name.expect("a name"));
     // A task for each name, as the flow has it.

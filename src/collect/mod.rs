@@ -28,6 +28,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         &net::dns::NO_RESOLVER,
         &net::http::client::HTTP_CLIENT,
         &net::file::NET_FILE,
+        &net::trust::NET_TRUST,
     ];
     net.into_iter().chain([&geo_asn::GEO_DATABASE])
 }

@@ -57,7 +57,7 @@ pub fn collectors(
 ) -> Result<Collectors, Failure> {
     let policy = settings.net.policy()?;
     let exchange = Arc::new(Exchange::new(&settings.dns, policy.clone()));
-    let resolver = Arc::new(Resolver::new(exchange.clone(), &settings.dns)?);
+    let resolver = Arc::new(Resolver::new(exchange.clone(), &settings.dns, &settings.net)?);
     let dialer = Dialer::new(resolver.clone(), policy.clone());
     let limiter = Arc::new(Limiter::new(&settings.net));
     let http = HttpClient::new(&settings.net, dialer.clone(), limiter.clone())?;

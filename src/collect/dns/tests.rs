@@ -8,8 +8,8 @@ use hickory_proto::rr::RecordType;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::collect::net::AddressPolicy;
 use crate::collect::net::dns::scripted::{Server, zone};
+use crate::collect::net::{AddressPolicy, NetConfig};
 use crate::model::{CNAMERecord, SOARecord};
 use crate::units::Span;
 
@@ -43,11 +43,11 @@ async fn net(p: &str, x: &str, timeout: Duration) -> Net {
 }
 
 fn collector(port: u16, x: &Server, timeout: Duration, allow_private: bool) -> DnsCollector {
-    let resolvers = vec![x.address];
+    let resolvers = vec![x.address.into()];
     let config = DnsConfig { resolvers, port, timeout: Span(timeout), ..DnsConfig::default() };
     let policy = if allow_private { AddressPolicy::private() } else { AddressPolicy::public() };
     let exchange = Arc::new(Exchange::new(&config, policy));
-    let resolver = Arc::new(Resolver::new(exchange.clone(), &config).unwrap());
+    let resolver = Arc::new(Resolver::new(exchange.clone(), &config, &NetConfig::default()).unwrap());
     DnsCollector::new(config, exchange, resolver, Arc::new(ManualClock::at(1234)))
 }
 

@@ -24,7 +24,7 @@ pub struct NetConfig {
     /// A file of names about which nothing is collected, nor about names below them, a name a line; read again when it
     /// changes. Their results have status DISABLED.
     pub opt_out: Option<PathBuf>,
-    /// A PEM file of further roots to trust for the HTTPS of RDAP, NERD and lists; the Mozilla roots always count.
+    /// A PEM file of further roots to trust for RDAP, NERD, lists and resolvers over TLS; the Mozilla roots always count.
     pub ca_file: Option<PathBuf>,
     /// What HTTP requests say about us. Set an address where owners of visited sites can reach you.
     pub user_agent: String,

@@ -19,6 +19,7 @@ pub mod seam;
 #[cfg(test)]
 mod seeds;
 pub mod tls;
+pub mod trust;
 pub mod whois;
 
 pub use config::NetConfig;

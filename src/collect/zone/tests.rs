@@ -10,7 +10,7 @@ use hickory_proto::rr::RecordType;
 use super::*;
 use crate::clock::ManualClock;
 use crate::collect::net::dns::scripted::{Server, zone};
-use crate::collect::net::{AddressPolicy, DnsConfig, Exchange};
+use crate::collect::net::{AddressPolicy, DnsConfig, Exchange, NetConfig};
 use crate::model::{RDAPDomainRequest, SOARecord};
 use crate::units::Span;
 
@@ -29,9 +29,9 @@ async fn collect(text: &str, name: &str, request: Option<ZoneRequest>) -> (ZoneR
     let server = Server::start(zone(text, false)).await;
     // Only silence takes all of it.
     let timeout = Span(Duration::from_millis(if text.contains("SILENT") { 400 } else { 5000 }));
-    let dns = DnsConfig { resolvers: vec![server.address], timeout, ..DnsConfig::default() };
+    let dns = DnsConfig { resolvers: vec![server.address.into()], timeout, ..DnsConfig::default() };
     let exchange = Arc::new(Exchange::new(&dns, AddressPolicy::private()));
-    let resolver = Arc::new(Resolver::new(exchange, &dns).unwrap());
+    let resolver = Arc::new(Resolver::new(exchange, &dns, &NetConfig::default()).unwrap());
     let collector = ZoneCollector::new(ZoneConfig { timeout }, resolver, Arc::new(ManualClock::at(1234)));
     let subject = Subject { key: "key".into(), name: name.to_owned(), address: None };
     (collector.collect(&subject, request).await, server)
@@ -192,9 +192,9 @@ async fn one_slow_server_hides_no_other() {
 #[tokio::test]
 async fn names_of_one_zone_share_its_facts() {
     let server = Server::start(zone(OK_CZ, false)).await;
-    let dns = DnsConfig { resolvers: vec![server.address], ..DnsConfig::default() };
+    let dns = DnsConfig { resolvers: vec![server.address.into()], ..DnsConfig::default() };
     let exchange = Arc::new(Exchange::new(&dns, AddressPolicy::private()));
-    let resolver = Arc::new(Resolver::new(exchange, &dns).unwrap());
+    let resolver = Arc::new(Resolver::new(exchange, &dns, &NetConfig::default()).unwrap());
     let collector = ZoneCollector::new(ZoneConfig::default(), resolver, Arc::new(ManualClock::at(0)));
     let subjects: Vec<_> = (0..20)
         .map(|host| Subject { key: "".into(), name: format!("h{host}.ok.cz"), address: None })

@@ -1,15 +1,16 @@
 //! The DNS engine against servers that others wrote: NSD as the servers of zones, unbound as the validating resolver.
 //!
 //! What is asked of whom, and what must come of it, is in `tests/cases/dns/interop.txt`. The servers and their zones:
-//! `servers.rs`.
+//! `servers.rs`. Resolvers over TCP, TLS and HTTPS: `sessions.rs`.
 
 mod servers;
+mod sessions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use domainflow::collect::net::dns::of_domain;
-use domainflow::collect::net::{AddressPolicy, DnsConfig, Exchange, Resolver};
+use domainflow::collect::net::{AddressPolicy, DnsConfig, Exchange, NetConfig, Resolver};
 use domainflow::model::DomainName;
 
 use self::servers::Servers;
@@ -39,12 +40,16 @@ fn answers_of_nsd_and_unbound_are_read_as_the_table_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The data found, in order; their number, if they are many; or why there are none. In lower case: names inside of a reply
-/// may refer to the question, whose case is random.
 async fn outcome(resolvers: Vec<SocketAddr>, name: &str, rr_type: &str) -> String {
+    let resolvers = resolvers.into_iter().map(Into::into).collect();
     let config = DnsConfig { resolvers, ..DnsConfig::default() };
     let exchange = Arc::new(Exchange::new(&config, AddressPolicy::private()));
-    let resolver = Resolver::new(exchange, &config).unwrap();
+    found(&Resolver::new(exchange, &config, &NetConfig::default()).unwrap(), name, rr_type).await
+}
+
+/// The data found, in order; their number, if they are many; or why there are none. In lower case: names inside of a reply
+/// may refer to the question, whose case is random.
+async fn found(resolver: &Resolver, name: &str, rr_type: &str) -> String {
     let name = of_domain(&DomainName::parse(name).unwrap());
     let rr_type = rr_type.parse().unwrap();
     let answer = match resolver.lookup(&name, rr_type).await {

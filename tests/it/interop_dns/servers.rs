@@ -21,12 +21,12 @@ const SIGNED: [(&str, &[&str]); 4] = [
 /// Zones without signatures; the second is a child of a signed one, delegated without DS.
 const UNSIGNED: [&str; 2] = ["plain.test", "insecure.nsec.test"];
 
-/// Both servers at work; they end when dropped.
+/// Both servers at work.
 pub struct Servers {
     pub nsd: SocketAddr,
     pub nsd_v6: SocketAddr,
     pub unbound: SocketAddr,
-    daemons: Vec<Child>,
+    _daemons: [Daemon; 2],
     _dir: tempfile::TempDir,
 }
 
@@ -45,7 +45,7 @@ impl Servers {
             nsd: (Ipv4Addr::LOCALHOST, port).into(),
             nsd_v6: (Ipv6Addr::LOCALHOST, port).into(),
             unbound: (Ipv4Addr::LOCALHOST, port_of_unbound).into(),
-            daemons: vec![daemon(dir, "nsd"), daemon(dir, "unbound")],
+            _daemons: [Daemon::start(dir, "nsd"), Daemon::start(dir, "unbound")],
             _dir: folder,
         };
         for address in [servers.nsd, servers.nsd_v6, servers.unbound] {
@@ -55,24 +55,27 @@ impl Servers {
     }
 }
 
-impl Drop for Servers {
-    fn drop(&mut self) {
-        for daemon in &mut self.daemons {
-            // TERM and not KILL: NSD ends its own children.
-            if matches!(daemon.try_wait(), Ok(None)) {
-                signal(daemon.id(), "TERM");
-            }
-            let _ = daemon.wait();
-        }
+/// A server in the foreground; ends when dropped.
+pub struct Daemon(Child);
+
+impl Daemon {
+    /// Starts `/usr/sbin/NAME` with the file `NAME.conf` of the folder.
+    pub fn start(dir: &Path, name: &str) -> Self {
+        let log = fs::File::create(dir.join(format!("{name}.log"))).unwrap();
+        let mut command = Command::new(format!("/usr/sbin/{name}"));
+        command.arg("-d").arg("-c").arg(dir.join(format!("{name}.conf"))).stdin(Stdio::null());
+        Self(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
     }
 }
 
-/// Starts `/usr/sbin/NAME` in the foreground.
-fn daemon(dir: &Path, name: &str) -> Child {
-    let log = fs::File::create(dir.join(format!("{name}.log"))).unwrap();
-    let mut command = Command::new(format!("/usr/sbin/{name}"));
-    command.arg("-d").arg("-c").arg(dir.join(format!("{name}.conf"))).stdin(Stdio::null());
-    command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // TERM and not KILL: NSD ends its own children.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            signal(self.0.id(), "TERM");
+        }
+        let _ = self.0.wait();
+    }
 }
 
 fn nsd_conf(dir: &Path, port: u16) -> String {

@@ -3,18 +3,18 @@
 //! Decides names, units and defaults; who uses them says so beside the use (`exchange.rs`, `resolver.rs`, `collect/dns`).
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Upstream;
 use crate::units::{Size, Span};
 
 /// Section `dns`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DnsConfig {
-    /// Recursive resolvers as `address:port`, asked in turn; empty: those of the system.
-    pub resolvers: Vec<SocketAddr>,
+    /// Recursive resolvers, asked in turn; empty: those of the system.
+    pub resolvers: Vec<Upstream>,
     /// How long one question may take, over all servers and repetitions it needs.
     pub timeout: Span,
     /// How often a query is sent again to a server that stays silent, within `timeout`; at most 8.

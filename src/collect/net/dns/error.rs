@@ -30,6 +30,9 @@ pub enum AskError {
     /// The address of the server may not be asked.
     #[error(transparent)]
     Forbidden(#[from] Refusal),
+    /// There is no connection to the resolver, or none that can be trusted.
+    #[error("the resolver cannot be spoken to: {0}")]
+    Session(String),
     /// A socket failed.
     #[error("{0}")]
     Io(io::ErrorKind),

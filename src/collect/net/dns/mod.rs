@@ -24,8 +24,10 @@ mod race;
 mod recent;
 mod resolver;
 mod server;
+mod session;
 mod silence;
 mod tcp;
+mod upstream;
 
 pub use answer::{Answer, RrSet};
 pub use config::{DnsConfig, RrType};
@@ -35,6 +37,7 @@ pub use name::{of_domain, text};
 pub use query::Question;
 pub(crate) use resolver::NO_RESOLVER;
 pub use resolver::{Resolver, ResolverError};
+pub use upstream::{Transport, Upstream, UpstreamError};
 
 #[cfg(test)]
 pub(crate) mod scripted;

@@ -17,8 +17,11 @@ use tokio::time::Instant;
 
 use super::name::write_wire;
 use super::recent::Recent;
-use super::{Answer, AskError, DnsConfig, Exchange, Question, of_domain};
-use crate::collect::net::{Resolve, ResolveError};
+use super::session::Session;
+use super::upstream::{Transport, Upstream};
+use super::{Answer, AskError, DnsConfig, Exchange, Question, of_domain, race};
+use crate::collect::net::trust::{TrustError, trust};
+use crate::collect::net::{NetConfig, Resolve, ResolveError};
 use crate::error::{Code, Coded, Exit};
 use crate::model::DomainName;
 
@@ -35,19 +38,23 @@ pub enum ResolverError {
     /// None is configured, and the system's cannot be read.
     #[error("no DNS resolver is configured and the system names none")]
     System(#[source] NetError),
+    /// The certificates of resolvers cannot be checked.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 pub(crate) static NO_RESOLVER: Code = Code {
     name: "dns-no-resolver",
     exit: Exit::Config,
     about: "There is no recursive resolver to ask.",
-    hint: "set `resolvers` in section `dns` of the configuration to a list of address:port",
+    hint: "set `resolvers` in section `dns` of the configuration to a list of addresses",
 };
 
 impl Coded for ResolverError {
     fn code(&self) -> &'static Code {
         match self {
             Self::System(_) => &NO_RESOLVER,
+            Self::Trust(error) => error.code(),
         }
     }
 }
@@ -72,7 +79,7 @@ struct Kept {
 #[derive(Debug)]
 pub struct Resolver {
     exchange: Arc<Exchange>,
-    servers: Vec<SocketAddr>,
+    servers: Vec<Server>,
     /// Counts the questions, so that the resolvers take turns.
     turn: AtomicUsize,
     timeout: Duration,
@@ -81,13 +88,27 @@ pub struct Resolver {
     cache: Recent<Key, Slot>,
 }
 
+/// A resolver, by how it is asked.
+#[derive(Debug)]
+enum Server {
+    /// Through the exchange.
+    Datagrams(SocketAddr),
+    /// Over a connection.
+    Session(Box<Session>),
+}
+
 impl Resolver {
-    /// The resolvers of `config`, or those of the system if it names none.
-    pub fn new(exchange: Arc<Exchange>, config: &DnsConfig) -> Result<Self, ResolverError> {
-        let servers = match config.resolvers.as_slice() {
+    /// The resolvers of `config`, or those of the system if it names none. Certificates are checked as `net` says.
+    pub fn new(exchange: Arc<Exchange>, config: &DnsConfig, net: &NetConfig) -> Result<Self, ResolverError> {
+        let upstreams = match config.resolvers.as_slice() {
             [] => of_system().map_err(ResolverError::System)?,
             configured => configured.to_vec(),
         };
+        let server = |upstream: Upstream| match upstream.transport {
+            Transport::Udp => Ok(Server::Datagrams(upstream.address)),
+            _ => Ok(Server::Session(Box::new(Session::new(upstream, config, trust(net)?)))),
+        };
+        let servers = upstreams.into_iter().map(server).collect::<Result<_, TrustError>>()?;
         let room = usize::try_from(config.cache.0).unwrap_or(usize::MAX);
         let weigh = |slot: &Slot| ENTRY + slot.get().map_or(0, |kept| kept.size);
         let (cache, turn) = (Recent::new(room, weigh), AtomicUsize::new(0));
@@ -106,15 +127,28 @@ impl Resolver {
 
     async fn ask(&self, name: &Name, rr_type: RecordType) -> Kept {
         let question = Question { name: name.clone(), rr_type, recursion: true };
-        let mut servers = self.servers.clone();
-        servers.rotate_left(self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len().max(1));
-        let outcome = self.exchange.race(&servers, &question, self.timeout).await.map(Arc::new);
+        let (turn, count) = (self.turn.fetch_add(1, Ordering::Relaxed), self.servers.len());
+        let until = Instant::now() + self.timeout;
+        let runners = (0..count).map(|place| {
+            let server = &self.servers[turn.wrapping_add(place) % count];
+            self.put(&question, server, until)
+        });
+        let outcome = race::race(runners, self.timeout).await.map(Arc::new);
         let size = outcome.as_ref().map_or(0, |answer| answer.size());
         self.cache.grow(size);
         let now = Instant::now();
         // One that would push out all others is only for those who wait for it.
         let until = if ENTRY + size > self.room / 2 { now } else { now + lifetime(&outcome) };
         Kept { outcome, until, size }
+    }
+
+    async fn put(&self, question: &Question, server: &Server, until: Instant) -> Result<Answer, AskError> {
+        let rest = until.duration_since(Instant::now());
+        let reply = match server {
+            Server::Datagrams(address) => self.exchange.ask(*address, question, rest).await?,
+            Server::Session(session) => session.ask(question, rest).await?,
+        };
+        Answer::read(question, reply)
     }
 
     /// The addresses of `host`: IPv4 before IPv6, each in numeric order. Empty if it has none.
@@ -167,12 +201,12 @@ impl Resolve for Resolver {
     }
 }
 
-fn of_system() -> Result<Vec<SocketAddr>, NetError> {
+fn of_system() -> Result<Vec<Upstream>, NetError> {
     let (config, _) = read_system_conf()?;
     let port = |server: &hickory_resolver::config::NameServerConfig| {
         server.connections.first().map_or(53, |connection| connection.port)
     };
-    Ok(config.name_servers.iter().map(|server| SocketAddr::new(server.ip, port(server))).collect())
+    Ok(config.name_servers.iter().map(|server| SocketAddr::new(server.ip, port(server)).into()).collect())
 }
 
 fn key(name: &Name, rr_type: RecordType) -> Key {
@@ -188,7 +222,7 @@ fn lifetime(outcome: &Outcome) -> Duration {
     match outcome {
         Ok(answer) => answer.lifetime(),
         // These are ours, not the name's.
-        Err(AskError::Busy | AskError::Io(_)) => Duration::ZERO,
+        Err(AskError::Busy | AskError::Io(_) | AskError::Session(_)) => Duration::ZERO,
         Err(_) => FAILURE_LIFE,
     }
 }

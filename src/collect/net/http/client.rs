@@ -5,20 +5,17 @@
 //! environment are not used: they would hide the address from the policy.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use crate::collect::net::dial::{DialError, Dialer};
+use crate::collect::net::trust::{TrustError, trust};
 use crate::collect::net::{LimitError, Limiter, NetConfig};
 use crate::error::{Chain, Code, Coded, Exit};
 use crate::model::Status;
@@ -40,13 +37,8 @@ pub struct HttpClient {
 #[derive(Debug, thiserror::Error)]
 pub enum HttpClientError {
     /// `net.ca_file` cannot be used.
-    #[error("the roots in {path:?} cannot be used: {reason}")]
-    Roots {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The client cannot be set up, for example because `net.user_agent` is no header value.
     #[error("the HTTP client cannot be set up")]
     Setup(#[source] reqwest::Error),
@@ -56,12 +48,15 @@ pub(crate) static HTTP_CLIENT: Code = Code {
     name: "net-http-client",
     exit: Exit::Config,
     about: "The client for RDAP, NERD and lists cannot be set up from section `net`.",
-    hint: "check `net.ca_file` (PEM certificates) and `net.user_agent` (printable ASCII)",
+    hint: "check `net.user_agent` (printable ASCII)",
 };
 
 impl Coded for HttpClientError {
     fn code(&self) -> &'static Code {
-        &HTTP_CLIENT
+        match self {
+            Self::Trust(error) => error.code(),
+            Self::Setup(_) => &HTTP_CLIENT,
+        }
     }
 }
 
@@ -242,28 +237,6 @@ fn transport(error: reqwest::Error) -> HttpError {
         }
     }
     HttpError::Transport(Chain(&error).to_string())
-}
-
-/// The roots to trust: Mozilla's, and those of `net.ca_file`.
-fn trust(config: &NetConfig) -> Result<rustls::ClientConfig, HttpClientError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = &config.ca_file {
-        let failed = |reason: String| HttpClientError::Roots { path: path.clone(), reason };
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
-        let before = roots.len();
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-            roots.add(certificate).map_err(|error| failed(error.to_string()))?;
-        }
-        if roots.len() == before {
-            return Err(failed("there is no certificate in it".to_owned()));
-        }
-    }
-    Ok(rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring supports TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 /// reqwest's view of our names: resolved by the `Resolve` seam, without the addresses that the policy forbids.

@@ -61,7 +61,7 @@ fn configuration_has_defaults_and_no_unknown_keys() {
         toml::from_str("resolvers = ['192.0.2.1:53']\ntimeout = '2s'\ntypes_to_collect = ['MX']").unwrap();
     assert_eq!(read.resolvers, ["192.0.2.1:53".parse().unwrap()]);
     assert_eq!((read.timeout, read.types_to_collect), (Span::secs(2), vec![RrType::MX]));
-    for wrong in ["resolver = []", "types_to_collect = ['SRV']", "timeout = 5", "resolvers = ['192.0.2.1']"] {
+    for wrong in ["resolver = []", "types_to_collect = ['SRV']", "timeout = 5", "resolvers = ['ns.cz']"] {
         assert!(toml::from_str::<DnsConfig>(wrong).is_err(), "{wrong}");
     }
 }

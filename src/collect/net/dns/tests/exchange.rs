@@ -273,6 +273,24 @@ async fn a_server_gets_no_more_than_its_window() {
     );
 }
 
+/// The clock moves when nothing else does: a test of silence takes no time.
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_left_alone_for_a_while() {
+    let server = Server::start(|_| vec![]).await;
+    let exchange = exchange(&DnsConfig::default());
+    let (resolver, named) = (question("ok.cz"), Question { recursion: false, ..question("ok.cz") });
+    let ask = async |question: &Question| {
+        assert_eq!(exchange.ask(server.address, question, SHORT).await, Err(AskError::Timeout));
+        server.asked().len()
+    };
+    // Each is sent three times.
+    assert_eq!([ask(&named).await, ask(&named).await, ask(&named).await], [3, 6, 9]);
+    assert_eq!([ask(&named).await, ask(&named).await], [9, 9], "not asked while it rests");
+    assert_eq!(ask(&resolver).await, 12, "a configured resolver is always asked");
+    tokio::time::advance(2 * LONG).await;
+    assert_eq!([ask(&named).await, ask(&named).await], [15, 15], "one probe, and a longer rest");
+}
+
 #[tokio::test]
 async fn a_race_goes_to_the_first_that_knows() {
     let good = Server::start(zone("ok.cz 60 A 192.0.2.1", true)).await;

@@ -5,13 +5,12 @@ use hickory_proto::rr::RecordType;
 
 use super::super::scripted::{Send, Server, absolute, record, zone};
 use super::*;
-use crate::collect::net::{Resolve, ResolveError};
+use crate::collect::net::{NetConfig, Resolve, ResolveError};
 use crate::units::{Size, Span};
 
-fn resolver(servers: &[&Server], config: DnsConfig) -> Resolver {
-    let resolvers = servers.iter().map(|server| server.address).collect();
-    let config = DnsConfig { resolvers, ..config };
-    Resolver::new(exchange(&config), &config).unwrap()
+fn resolver(servers: &[&Server], mut config: DnsConfig) -> Resolver {
+    config.resolvers.extend(servers.iter().map(|server| Upstream::from(server.address)));
+    Resolver::new(exchange(&config), &config, &NetConfig::default()).unwrap()
 }
 
 #[tokio::test]
@@ -117,4 +116,48 @@ async fn hosts_have_addresses_or_a_reason() {
         assert_eq!(found, expected, "{host}");
     }))
     .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_is_made_anew() {
+    // The scripted server hangs up after each reply.
+    let server = Server::start(|asked| vec![Send::Reply(asked.address("192.0.2.1"))]).await;
+    let resolvers = vec![format!("tcp://{}", server.address).parse().unwrap()];
+    let resolver = resolver(&[], DnsConfig { resolvers, ..DnsConfig::default() });
+    for name in ["a.cz", "b.cz", "c.cz"] {
+        let answer = resolver.lookup(&absolute(name), RecordType::A).await.unwrap();
+        assert!(answer.rr_set(&absolute(name), RecordType::A).is_some(), "{name}");
+    }
+    assert!(server.asked().iter().all(|asked| asked.tcp));
+}
+
+#[tokio::test]
+async fn resolvers_over_tcp_fail_as_others_do() {
+    let fails = Server::start(zone("* ! SERVFAIL", false)).await;
+    let silent = Server::start(|_| vec![]).await;
+    let other = Server::start(|asked| {
+        let mut reply = asked.address("192.0.2.1");
+        reply.queries[0].name = absolute("other.cz");
+        vec![Send::Reply(reply)]
+    })
+    .await;
+    // A port that was free a moment ago.
+    let nobody = Server::start(|_| vec![]).await.address;
+    let good = Server::start(zone("ok.cz 60 A 192.0.2.1", false)).await;
+    let servers = [fails.address, silent.address, other.address, nobody];
+    let kind = |error: AskError| match error {
+        AskError::Session(_) => "session".to_owned(),
+        error => error.to_string(),
+    };
+    let errors = ["the server answered SERVFAIL", "session", "the answer is malformed", "session"];
+    for (server, expected) in servers.into_iter().zip(errors) {
+        let alone: Upstream = format!("tcp://{server}").parse().unwrap();
+        let ask = |resolvers| {
+            let resolver = resolver(&[], DnsConfig { resolvers, ..DnsConfig::default() });
+            async move { resolver.lookup(&absolute("ok.cz"), RecordType::A).await }
+        };
+        assert_eq!(ask(vec![alone.clone()]).await.map_err(kind).err().as_deref(), Some(expected), "{server}");
+        // Another resolver takes over.
+        assert!(ask(vec![alone, good.address.into()]).await.is_ok(), "{expected}");
+    }
 }
