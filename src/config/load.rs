@@ -244,7 +244,9 @@ fn without_unset(table: &Table) -> Table {
     let optional = |section: &str, key: &str| {
         matches!(
             (section, key),
-            ("net", "ca_file" | "deny_networks" | "opt_out") | ("geo", "city_db" | "asn_db")
+            ("net", "ca_file" | "deny_networks" | "opt_out")
+                | ("dns", "public_suffix_list")
+                | ("geo", "city_db" | "asn_db")
         )
     };
     let mut table = table.clone();

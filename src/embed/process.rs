@@ -9,7 +9,7 @@ use crate::collect::geo_asn::GeoAsnCollector;
 use crate::collect::nerd::NerdCollector;
 use crate::collect::net::rdap::RdapClient;
 use crate::collect::net::whois::WhoisClient;
-use crate::collect::net::{Dialer, Exchange, HttpClient, IcmpPing, Limiter, Ping, Resolver};
+use crate::collect::net::{Dialer, Exchange, HttpClient, IcmpPing, Limiter, Ping, Resolver, Suffixes};
 use crate::collect::opt_out::OptOutList;
 use crate::collect::rdap_dn::RdapDnCollector;
 use crate::collect::rdap_ip::RdapIpCollector;
@@ -58,6 +58,7 @@ pub fn collectors(
     let policy = settings.net.policy()?;
     let exchange = Arc::new(Exchange::new(&settings.dns, policy.clone()));
     let resolver = Arc::new(Resolver::new(exchange.clone(), &settings.dns, &settings.net)?);
+    let suffixes = Suffixes::open(settings.dns.public_suffix_list.as_deref())?;
     let dialer = Dialer::new(resolver.clone(), policy.clone());
     let limiter = Arc::new(Limiter::new(&settings.net));
     let http = HttpClient::new(&settings.net, dialer.clone(), limiter.clone())?;
@@ -75,7 +76,12 @@ pub fn collectors(
     };
     let opt_out = OptOutList::new(policy.clone(), clock.clone());
     Ok(Collectors {
-        zone: opt_out.over(ZoneCollector::new(settings.zone.clone(), resolver.clone(), clock.clone())),
+        zone: opt_out.over(ZoneCollector::new(
+            settings.zone.clone(),
+            resolver.clone(),
+            suffixes.clone(),
+            clock.clone(),
+        )),
         dns: opt_out.over(DnsCollector::new(settings.dns.clone(), exchange, resolver, clock.clone())),
         tls: opt_out.over(TlsCollector::new(
             settings.tls.clone(),
@@ -84,7 +90,7 @@ pub fn collectors(
             dialer,
             clock.clone(),
         )),
-        rdap_dn: opt_out.over(RdapDnCollector::new(rdap.clone(), whois, clock.clone())),
+        rdap_dn: opt_out.over(RdapDnCollector::new(rdap.clone(), whois, suffixes, clock.clone())),
         rdap_ip: opt_out.over(RdapIpCollector::new(rdap, clock.clone())),
         nerd: opt_out.over(NerdCollector::new(settings.nerd.clone(), http, clock.clone())),
         geo_asn: opt_out.over(GeoAsnCollector::open(&settings.geo, clock.clone())?),

@@ -72,7 +72,7 @@ impl DomainName {
         self.0.split('.')
     }
 
-    /// The public suffix of the name in the ICANN section of the list; `None` if its top-level domain is not listed.
+    /// The public suffix of the name in the ICANN section of the shipped list; `None` if its top-level domain is not listed.
     pub fn public_suffix(&self) -> Option<DomainName> {
         let mut rest = self.0.as_str();
         loop {
@@ -89,10 +89,14 @@ impl DomainName {
 
     /// The registered domain: the public suffix and one label more; `None` if the name is itself a suffix or not listed.
     pub fn registered(&self) -> Option<DomainName> {
-        let suffix = self.public_suffix()?;
-        let above = self.0.strip_suffix(suffix.as_str())?.strip_suffix('.')?;
+        self.child_of(&self.public_suffix()?)
+    }
+
+    /// The name directly below `top` on the way to this one; `None` if this one does not lie below it.
+    pub fn child_of(&self, top: &DomainName) -> Option<DomainName> {
+        let above = self.0.strip_suffix(top.as_str())?.strip_suffix('.')?;
         let label = above.rsplit('.').next()?;
-        Some(Self(format!("{label}.{suffix}")))
+        Some(Self(format!("{label}.{top}")))
     }
 
     /// The name and the names above it, down to and including `top`, shortest first.

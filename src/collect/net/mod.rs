@@ -18,6 +18,7 @@ pub mod rdap;
 pub mod seam;
 #[cfg(test)]
 mod seeds;
+pub mod suffix;
 pub mod tls;
 pub mod trust;
 pub mod whois;
@@ -31,3 +32,4 @@ pub use list::{ListError, Lists};
 pub use ping::{IcmpPing, PingUnavailable};
 pub use policy::{AddressPolicy, Refusal};
 pub use seam::{Echo, EchoSeries, Ping, PingError, Resolve, ResolveError};
+pub use suffix::Suffixes;

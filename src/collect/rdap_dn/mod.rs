@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Collector;
+use super::net::Suffixes;
 use super::net::rdap::{RdapClient, RdapError, Registration};
 use super::net::whois::{Whois, WhoisClient, WhoisError};
 use crate::clock::SharedClock;
@@ -15,20 +16,26 @@ use crate::model::{DomainName, Outcome, RDAPDomainRequest, RDAPDomainResult, Sta
 pub struct RdapDnCollector {
     rdap: Arc<RdapClient>,
     whois: Arc<WhoisClient>,
+    suffixes: Suffixes,
     clock: SharedClock,
 }
 
 impl RdapDnCollector {
     /// A collector that asks by `rdap`, then by `whois`.
-    pub fn new(rdap: Arc<RdapClient>, whois: Arc<WhoisClient>, clock: SharedClock) -> Self {
-        Self { rdap, whois, clock }
+    pub fn new(
+        rdap: Arc<RdapClient>,
+        whois: Arc<WhoisClient>,
+        suffixes: Suffixes,
+        clock: SharedClock,
+    ) -> Self {
+        Self { rdap, whois, suffixes, clock }
     }
 
     /// Asks for `name`, and then for its registered domain; with the name that was asked for last.
     async fn registration(&self, name: DomainName) -> (DomainName, Result<Registration, RdapError>) {
         let deadline = self.rdap.deadline();
         let answer = self.rdap.domain(&name, deadline).await;
-        let above = name.registered().filter(|above| *above != name);
+        let above = self.suffixes.registered(&name).filter(|above| *above != name);
         match (answer, above) {
             (Err(error), Some(above)) if is_about_the_name(&error) => {
                 let answer = self.rdap.domain(&above, deadline).await;
@@ -45,10 +52,10 @@ fn is_about_the_name(error: &RdapError) -> bool {
 }
 
 /// The name that WHOIS servers know: the registered domain, or what is most like one; `None` for a single label.
-fn registrable(name: &DomainName) -> Option<DomainName> {
+fn registrable(name: &DomainName, suffixes: &Suffixes) -> Option<DomainName> {
     let mut labels = name.as_str().rsplitn(3, '.');
     let (top, second) = (labels.next()?, labels.next()?);
-    name.registered().or_else(|| DomainName::parse(&format!("{second}.{top}")).ok())
+    suffixes.registered(name).or_else(|| DomainName::parse(&format!("{second}.{top}")).ok())
 }
 
 impl Collector for RdapDnCollector {
@@ -68,7 +75,7 @@ impl Collector for RdapDnCollector {
             Ok(name) => name,
             Err(error) => return failed(Status::INVALID_DOMAIN_NAME, error.to_string(), wanted),
         };
-        let Some(registrable) = registrable(&name) else {
+        let Some(registrable) = registrable(&name, &self.suffixes) else {
             let error = RdapError::NoServer;
             return failed(error.status(), error.to_string(), name.to_string());
         };

@@ -53,6 +53,7 @@ fn collector(bootstrap: &str, servers: &str) -> (RdapDnCollector, [tempfile::Nam
     let collector = RdapDnCollector::new(
         Arc::new(RdapClient::new(rdap, client(&[]))),
         Arc::new(WhoisClient::new(whois, dialer(&[]), client(&[]), limiter)),
+        Suffixes::default(),
         Arc::new(ManualClock::at(NOW)),
     );
     (collector, [bootstrap_file, servers_file])
@@ -315,6 +316,7 @@ async fn without_lists_nothing_is_known() {
     let collector = RdapDnCollector::new(
         Arc::new(RdapClient::new(config, client(&[]))),
         Arc::new(WhoisClient::new(whois, dialer(&[("x", &[Hosts::SILENT; 0])]), client(&[]), limiter)),
+        Suffixes::default(),
         Arc::new(ManualClock::at(NOW)),
     );
     let record = collect(&collector, "ok.com", None).await;

@@ -12,7 +12,7 @@ mod servers;
 use std::sync::Arc;
 
 use super::Collector;
-use super::net::Resolver;
+use super::net::{Resolver, Suffixes};
 use crate::clock::SharedClock;
 use crate::model::{DomainName, Outcome, Status, Subject, Verdict, ZoneInfo, ZoneRequest, ZoneResult};
 
@@ -23,6 +23,7 @@ pub use follow_up::{dns_request, rdap_request};
 pub struct ZoneCollector {
     config: ZoneConfig,
     resolver: Arc<Resolver>,
+    suffixes: Suffixes,
     clock: SharedClock,
 }
 
@@ -31,13 +32,13 @@ type Failure = (Status, String);
 
 impl ZoneCollector {
     /// A collector that asks `resolver`; what is found is shared through the resolver's cache.
-    pub fn new(config: ZoneConfig, resolver: Arc<Resolver>, clock: SharedClock) -> Self {
-        Self { config, resolver, clock }
+    pub fn new(config: ZoneConfig, resolver: Arc<Resolver>, suffixes: Suffixes, clock: SharedClock) -> Self {
+        Self { config, resolver, suffixes, clock }
     }
 
     async fn zone_of(&self, name: &str) -> Result<ZoneInfo, Failure> {
         let name = readable(name)?;
-        let suffix = name.public_suffix().ok_or_else(|| not_found("the top-level domain is not known"))?;
+        let suffix = self.suffixes.of(&name).ok_or_else(|| not_found("the top-level domain is not known"))?;
         let timeout = self.config.timeout.0;
         let zone = search::zone_of(&self.resolver, &name, &suffix, timeout).await?;
         Ok(servers::describe(&self.resolver, &zone, &suffix, timeout).await)

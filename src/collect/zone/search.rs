@@ -71,7 +71,7 @@ pub(super) async fn zone_of(
 
 /// The names that may be zones, shortest first. A public suffix is skipped, unless it is the name itself.
 fn candidates(name: &DomainName, suffix: &DomainName) -> Vec<DomainName> {
-    let top = name.registered().or_else(|| DomainName::parse(suffix.labels().next_back()?).ok());
+    let top = name.child_of(suffix).or_else(|| DomainName::parse(suffix.labels().next_back()?).ok());
     top.map_or(vec![], |top| name.from_top(&top))
 }
 

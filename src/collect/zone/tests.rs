@@ -32,7 +32,12 @@ async fn collect(text: &str, name: &str, request: Option<ZoneRequest>) -> (ZoneR
     let dns = DnsConfig { resolvers: vec![server.address.into()], timeout, ..DnsConfig::default() };
     let exchange = Arc::new(Exchange::new(&dns, AddressPolicy::private()));
     let resolver = Arc::new(Resolver::new(exchange, &dns, &NetConfig::default()).unwrap());
-    let collector = ZoneCollector::new(ZoneConfig { timeout }, resolver, Arc::new(ManualClock::at(1234)));
+    let collector = ZoneCollector::new(
+        ZoneConfig { timeout },
+        resolver,
+        Suffixes::default(),
+        Arc::new(ManualClock::at(1234)),
+    );
     let subject = Subject { key: "key".into(), name: name.to_owned(), address: None };
     (collector.collect(&subject, request).await, server)
 }
@@ -195,7 +200,12 @@ async fn names_of_one_zone_share_its_facts() {
     let dns = DnsConfig { resolvers: vec![server.address.into()], ..DnsConfig::default() };
     let exchange = Arc::new(Exchange::new(&dns, AddressPolicy::private()));
     let resolver = Arc::new(Resolver::new(exchange, &dns, &NetConfig::default()).unwrap());
-    let collector = ZoneCollector::new(ZoneConfig::default(), resolver, Arc::new(ManualClock::at(0)));
+    let collector = ZoneCollector::new(
+        ZoneConfig::default(),
+        resolver,
+        Suffixes::default(),
+        Arc::new(ManualClock::at(0)),
+    );
     let subjects: Vec<_> = (0..20)
         .map(|host| Subject { key: "".into(), name: format!("h{host}.ok.cz"), address: None })
         .collect();

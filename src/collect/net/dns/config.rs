@@ -3,6 +3,7 @@
 //! Decides names, units and defaults; who uses them says so beside the use (`exchange.rs`, `resolver.rs`, `collect/dns`).
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub struct DnsConfig {
     pub port: u16,
     /// Memory for answers of the resolvers.
     pub cache: Size,
+    /// A file of the Public Suffix List, read again when it changes; only its ICANN section counts.
+    pub public_suffix_list: Option<PathBuf>,
     /// Record types to collect when a request names none.
     pub types_to_collect: Vec<RrType>,
     /// Record types whose addresses are handed to the IP collectors when a request does not say; TXT has none.
@@ -40,6 +43,7 @@ impl Default for DnsConfig {
             concurrency: 128,
             port: 53,
             cache: Size::mib(32),
+            public_suffix_list: None,
             types_to_collect: RrType::ALL.to_vec(),
             types_to_process_ips_from: vec![RrType::A, RrType::AAAA, RrType::CNAME],
         }
