@@ -258,4 +258,6 @@ impl Drop for Running<'_> {
 }
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod tests;

@@ -58,6 +58,9 @@ pub struct DNSData {
     /// Texts; each character-string of a record is an element of its own.
     #[serde(rename = "TXT")]
     pub txt: Option<Vec<String>>,
+    /// Texts; the character-strings of a record are joined to one element (RFC 7208 section 3.3 reads them so).
+    #[serde(rename = "TXTJoined", default)]
+    pub txt_joined: Option<Vec<String>>,
     /// Why a type could not be fetched, by type; null if none failed.
     pub errors: Option<TextMap<String>>,
 }

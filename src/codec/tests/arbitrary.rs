@@ -68,6 +68,7 @@ pub fn dns_result() -> impl Strategy<Value = DNSResult> {
         aaaa: None,
         a,
         mx,
+        txt_joined: txt.clone(),
         txt,
     });
     let ips = prop::collection::vec((text(), text()), 0..4);

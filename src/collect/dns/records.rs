@@ -13,7 +13,15 @@ pub(super) enum Records {
     Alias(CNAMERecord),
     Exchangers(Vec<MXRecord>),
     NameServers(Vec<NSRecord>),
-    Texts(Vec<String>),
+    Texts(Texts),
+}
+
+/// The records of type TXT.
+pub(super) struct Texts {
+    /// The records in order, the strings of one record as they follow each other in it.
+    strings: Vec<String>,
+    /// The records in order, each in one piece.
+    joined: Vec<String>,
 }
 
 impl Records {
@@ -25,7 +33,10 @@ impl Records {
             Self::Alias(alias) => data.cname = Some(alias),
             Self::Exchangers(exchangers) => data.mx = Some(exchangers),
             Self::NameServers(servers) => data.ns = Some(servers),
-            Self::Texts(texts) => data.txt = Some(texts),
+            Self::Texts(texts) => {
+                data.txt = Some(texts.strings);
+                data.txt_joined = Some(texts.joined);
+            }
         }
     }
 }
@@ -55,13 +66,16 @@ pub(super) fn name_servers(set: &RrSet<'_>) -> Vec<Name> {
     })
 }
 
-/// The character-strings: the records in order, the strings of one record as they follow each other in it.
-pub(super) fn texts(set: &RrSet<'_>) -> Vec<String> {
+/// The texts, in both forms.
+pub(super) fn texts(set: &RrSet<'_>) -> Texts {
     let records = sorted(set, |data| match data {
         RData::TXT(txt) => Some(&txt.txt_data),
         _ => None,
     });
-    records.iter().flat_map(|strings| strings.iter()).map(|string| readable(string)).collect()
+    Texts {
+        strings: records.iter().flat_map(|strings| strings.iter()).map(|string| readable(string)).collect(),
+        joined: records.iter().map(|strings| readable(&strings.concat())).collect(),
+    }
 }
 
 fn sorted<'a, T: Ord>(set: &RrSet<'a>, read: impl Fn(&'a RData) -> Option<T>) -> Vec<T> {
