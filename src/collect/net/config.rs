@@ -3,7 +3,6 @@
 //! Time limits belong to the collectors that wait. Next: `dial.rs`, `http/client.rs`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,8 +60,8 @@ impl NetConfig {
     /// Who may be connected to; blocks while it reads the lists.
     pub fn policy(&self) -> Result<AddressPolicy, FileError> {
         let policy = if self.allow_private { AddressPolicy::private() } else { AddressPolicy::public() };
-        let denied = self.deny_networks.as_deref().map(|path| Reloaded::open(path, Networks::parse));
-        let opted_out = self.opt_out.as_deref().map(|path| Reloaded::open(path, Names::parse));
-        Ok(policy.without(denied.transpose()?.map(Arc::new), opted_out.transpose()?.map(Arc::new)))
+        let denied = Reloaded::configured(self.deny_networks.as_deref(), Networks::parse)?;
+        let opted_out = Reloaded::configured(self.opt_out.as_deref(), Names::parse)?;
+        Ok(policy.without(denied, opted_out))
     }
 }

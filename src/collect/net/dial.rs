@@ -158,8 +158,7 @@ mod tests {
     use super::*;
     use crate::collect::net::loopback::{Hosts, soon};
 
-    fn dialer(allow_private: bool, hosts: &[(&str, &[&str])]) -> Dialer {
-        let policy = if allow_private { AddressPolicy::private() } else { AddressPolicy::public() };
+    fn dialer(policy: AddressPolicy, hosts: &[(&str, &[&str])]) -> Dialer {
         Dialer::new(Arc::new(Hosts::new(hosts)), policy)
     }
 
@@ -167,12 +166,16 @@ mod tests {
     async fn connects_to_what_the_policy_allows() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        assert_eq!(dialer(true, &[]).connect(address, soon()).await.unwrap().address, address);
-        let refused = dialer(false, &[]).connect(address, soon()).await;
+        assert_eq!(
+            dialer(AddressPolicy::private(), &[]).connect(address, soon()).await.unwrap().address,
+            address
+        );
+        let refused = dialer(AddressPolicy::public(), &[]).connect(address, soon()).await;
         assert!(matches!(refused, Err(DialError::Refused(Refusal::Loopback))), "{refused:?}");
         for host in ["127.0.0.1", "[::1]", "::ffff:127.0.0.1", "inside.example"] {
             let hosts: &[(&str, &[&str])] = &[("inside.example", &["127.0.0.1"])];
-            let refused = dialer(false, hosts).connect_host(host, address.port(), soon()).await;
+            let refused =
+                dialer(AddressPolicy::public(), hosts).connect_host(host, address.port(), soon()).await;
             assert!(matches!(refused, Err(DialError::Refused(Refusal::Loopback))), "{host}: {refused:?}");
         }
     }
@@ -183,7 +186,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         // The first is refused by the policy, the second by the system: nobody listens there.
         let hosts: &[(&str, &[&str])] = &[("some.example", &["0.0.0.0", "127.0.0.2", "127.0.0.3"])];
-        let dialed = dialer(true, hosts).connect_host("some.example", port, soon()).await.unwrap();
+        let dialed =
+            dialer(AddressPolicy::private(), hosts).connect_host("some.example", port, soon()).await.unwrap();
         assert_eq!(dialed.address, listener.local_addr().unwrap());
     }
 
@@ -191,7 +195,7 @@ mod tests {
     async fn tells_apart_why_there_is_no_connection() {
         let port = TcpListener::bind("127.0.0.2:0").await.unwrap().local_addr().unwrap().port();
         let hosts: &[(&str, &[&str])] = &[("closed.example", &["127.0.0.2"])];
-        let dialer = dialer(true, hosts);
+        let dialer = dialer(AddressPolicy::private(), hosts);
         let closed = dialer.connect_host("closed.example", port, soon()).await;
         assert!(matches!(closed, Err(DialError::ConnectionRefused)), "{closed:?}");
         let unknown = dialer.connect_host("unknown.example", port, soon()).await;

@@ -78,6 +78,11 @@ impl<T> Reloaded<T> {
         })
     }
 
+    /// The file of a setting, if it is set.
+    pub fn configured(path: Option<&Path>, read: Read<T>) -> Result<Option<Arc<Self>>, FileError> {
+        path.map(|path| Ok(Arc::new(Self::open(path, read)?))).transpose()
+    }
+
     /// What was last read. Looks at the file now and then; reading it again is rare and short enough to block for.
     pub fn get(&self) -> Arc<T> {
         // Who finds another one looking takes what there is.

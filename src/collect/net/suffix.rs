@@ -20,8 +20,7 @@ pub struct Suffixes {
 impl Suffixes {
     /// The list in `file`, or the shipped one.
     pub fn open(file: Option<&Path>) -> Result<Self, FileError> {
-        let file = file.map(|path| Reloaded::open(path, Rules::parse)).transpose()?;
-        Ok(Self { file: file.map(Arc::new) })
+        Ok(Self { file: Reloaded::configured(file, Rules::parse)? })
     }
 
     /// The public suffix of `name`; `None` if its top-level domain is not listed.

@@ -17,11 +17,10 @@ impl Ping for Script {
 
 async fn collect(
     script: fn() -> Result<Vec<Echo>, PingError>,
-    allow_private: bool,
+    policy: AddressPolicy,
     ip: &str,
 ) -> CommonIPResult {
     let clock = Arc::new(ManualClock::at(7));
-    let policy = if allow_private { AddressPolicy::private() } else { AddressPolicy::public() };
     let collector = RttCollector::new(&RttConfig::default(), Arc::new(Script(script)), policy, clock);
     collector.collect(&Subject::pair("a.cz", ip), None).await
 }
@@ -34,7 +33,8 @@ const HOST: &str = "8.8.8.8";
 
 #[tokio::test]
 async fn t1_an_answering_host_has_statistics() {
-    let record = collect(|| Ok([10, 14, 12, 12, 20].map(reply).to_vec()), false, HOST).await;
+    let record =
+        collect(|| Ok([10, 14, 12, 12, 20].map(reply).to_vec()), AddressPolicy::public(), HOST).await;
     let IPData::Rtt(data) = &record.data else { panic!("{record:?}") };
     assert_eq!((record.status_code, record.error, record.last_attempt), (Status::OK, None, Timestamp(7)));
     assert_eq!(record.collector, "rtt");
@@ -44,10 +44,12 @@ async fn t1_an_answering_host_has_statistics() {
 #[tokio::test]
 async fn t1_lost_replies_lower_the_count_only() {
     let echoes = || Ok(vec![Echo::Lost, reply(10), Echo::Unreachable, Echo::Lost, reply(30)]);
-    let IPData::Rtt(data) = collect(echoes, false, HOST).await.data else { panic!("no data") };
+    let IPData::Rtt(data) = collect(echoes, AddressPolicy::public(), HOST).await.data else {
+        panic!("no data")
+    };
     assert_eq!(data, RTTData { min: 10.0, avg: 20.0, max: 30.0, sent: 5, received: 2, jitter: 20.0 });
     let one = || Ok(vec![reply(10), Echo::Lost, Echo::Lost, Echo::Lost, Echo::Lost]);
-    let IPData::Rtt(data) = collect(one, false, HOST).await.data else { panic!("no data") };
+    let IPData::Rtt(data) = collect(one, AddressPolicy::public(), HOST).await.data else { panic!("no data") };
     assert_eq!((data.received, data.jitter), (1, 0.0));
 }
 
@@ -73,11 +75,11 @@ async fn t2_to_t4_a_silent_host_has_a_reason() {
         ("local fault", || Err(std::io::Error::other("x").into()), HOST, Status::INTERNAL_ERROR),
     ];
     for (name, script, address, status) in cases {
-        let record = collect(script, false, address).await;
+        let record = collect(script, AddressPolicy::public(), address).await;
         assert_eq!((record.status_code, &record.data), (status, &IPData::None), "{name}");
         assert!(record.error.is_some(), "{name}");
     }
-    let allowed = collect(|| Ok(vec![reply(1)]), true, "127.0.0.1").await;
+    let allowed = collect(|| Ok(vec![reply(1)]), AddressPolicy::private(), "127.0.0.1").await;
     assert_eq!(allowed.status_code, Status::OK);
 }
 
