@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use on_kafka::{Join, Part};
 
 const NAMES: usize = 1_000_000;
-/// Names before that: memory and store are compared with what the job needed for as many.
-const FIRST: usize = 1_000_000;
+/// Names before that.
+const FIRST: usize = 100_000;
 
 fn main() {
     let join = Join::start(&["join.patience=2h", "join.grace=1s"]);
