@@ -263,8 +263,8 @@ impl JoinRows {
 #[derive(Default)]
 pub struct Changes {
     changed: HashSet<Id>,
-    /// Entries that ended or have parts replaced, with the parts that have rows: deleted one by one, since a range of deletions for each name slows every reading
-    /// and takes memory until it is compacted.
+    /// Entries that ended or have parts replaced, with the parts that have rows: deleted one by one, since a range of
+    /// deletions for each name slows every reading and takes memory until it is compacted.
     outdated: HashMap<Id, Vec<PartId>>,
     /// Entries with payloads in memory that have rows, oldest first.
     spillable: VecDeque<Id>,
@@ -327,12 +327,6 @@ impl Changes {
                 .retain(|id| names.get_mut(&id.0, id.1.as_ref()).is_some() && seen.insert(id.clone()));
             self.spillable.shrink_to(FEW);
         }
-    }
-
-    /// Names that are noted, in any way.
-    #[cfg(test)]
-    pub fn noted(&self) -> usize {
-        self.changed.len() + self.outdated.len() + self.spillable.len()
     }
 
     /// Lets go of payloads that have rows until `memory` bytes are freed; the bytes that were freed. To be called only

@@ -154,6 +154,7 @@ fn names_that_ended_are_not_noted_for_ever() {
         });
         changes.flush(0, &mut names, &mut rows.batch());
         assert_eq!(names.open(), 0);
-        assert!(changes.noted() <= 2 * FEW, "{} in turn {turn}", changes.noted());
+        let noted = changes.changed.len() + changes.outdated.len() + changes.spillable.len();
+        assert!(noted <= 2 * FEW, "{noted} in turn {turn}");
     }
 }
