@@ -14,8 +14,12 @@ use crate::units::{Size, Span};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DnsConfig {
+    /// Who finds out what the known servers of a zone do not say.
+    pub recursion: Recursion,
     /// Recursive resolvers, asked in turn; empty: those of the system.
     pub resolvers: Vec<Upstream>,
+    /// A file of the root servers in the form of IANA's `named.root`; absent: those of the internet.
+    pub root_hints: Option<PathBuf>,
     /// How long one question may take, over all servers and repetitions it needs.
     pub timeout: Span,
     /// How often a query is sent again to a server that stays silent, within `timeout`; at most 8.
@@ -24,7 +28,7 @@ pub struct DnsConfig {
     pub concurrency: u16,
     /// Port of the authoritative servers.
     pub port: u16,
-    /// Memory for answers of the resolvers.
+    /// Memory for answers of the resolvers, or for answers and delegations that recursion from the root met.
     pub cache: Size,
     /// A file of the Public Suffix List, read again when it changes; only its ICANN section counts.
     pub public_suffix_list: Option<PathBuf>,
@@ -37,7 +41,9 @@ pub struct DnsConfig {
 impl Default for DnsConfig {
     fn default() -> Self {
         Self {
+            recursion: Recursion::Resolvers,
             resolvers: vec![],
+            root_hints: None,
             timeout: Span::secs(5),
             retries: 2,
             concurrency: 128,
@@ -48,6 +54,16 @@ impl Default for DnsConfig {
             types_to_process_ips_from: vec![RrType::A, RrType::AAAA, RrType::CNAME],
         }
     }
+}
+
+/// Who finds out what the known servers of a zone do not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recursion {
+    /// Recursive resolvers.
+    Resolvers,
+    /// This process, from the root servers down.
+    Root,
 }
 
 /// A record type that the DNS collector knows, in the order of the record's fields.

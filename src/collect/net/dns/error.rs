@@ -24,6 +24,12 @@ pub enum AskError {
     /// The server's window stayed full for as long as the question might wait.
     #[error("too many queries wait for the server")]
     Busy,
+    /// The question led to more questions than one name may cost.
+    #[error("one name leads to too many questions")]
+    Effort,
+    /// The addresses of the zone's servers can only be found out through the zone itself.
+    #[error("the name servers can only be found through each other")]
+    Circular,
     /// There is no server to ask.
     #[error("there is no server to ask")]
     NoServer,

@@ -3,6 +3,7 @@
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RecordType};
 
+use super::cache::Keep as _;
 use super::query::{Dress, Query, truncated};
 use super::{Answer, Question, of_domain, text};
 use crate::model::DomainName;
@@ -38,7 +39,7 @@ pub fn message(data: &[u8]) {
     }
     let Ok(message) = Message::from_vec(&reply) else { return };
     let Ok(answer) = Answer::read(&question, message) else { return };
-    assert!(answer.lifetime().as_secs() <= 3600);
+    assert!(answer.life().as_secs() <= 3600);
     let end = answer.end_of_aliases(&question.name).clone();
     for rr_type in TYPES {
         for record in answer.of_type(rr_type) {

@@ -1,20 +1,25 @@
 //! DNS: one engine for all queries of the process, and recursive resolution on top of it.
 //!
 //! [`Exchange`] puts one question to one server, or to several in a race, over UDP sockets that all queries share.
-//! [`Resolver`] puts it to the configured resolvers, caches by TTL, and asks identical questions once.
+//! [`Resolver`] puts it to the configured resolvers, or finds the answer from the root servers down; it caches by TTL, and
+//! asks identical questions once.
 //! What a record means to a collector is decided in `collect/zone` and `collect/dns`, not here.
 //!
 //! ```text
-//! Resolver ── race over the resolvers ──┐                        ┌─ ports: UDP, id table, readers
-//!                                       ├─ Exchange::ask ── query┤
-//! DnsCollector ── race over the zone's ─┘    └─ server: what is  └─ tcp: after truncation
-//!                 name servers                  known of one
+//! Resolver ── forwarder: race over the ──┐
+//!        │               resolvers       │                        ┌─ ports: UDP, id table, readers
+//!        └─── recursor: zone by zone ────┼─ Exchange::ask ── query┤
+//!                                        │    └─ server: what is  └─ tcp: after truncation
+//! DnsCollector ── race over the zone's ──┘       known of one
+//!                 name servers
 //! ```
 
 mod answer;
+mod cache;
 mod config;
 mod error;
 mod exchange;
+mod forwarder;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod name;
@@ -22,6 +27,7 @@ mod ports;
 mod query;
 mod race;
 mod recent;
+mod recursor;
 mod resolver;
 mod server;
 mod session;
@@ -30,7 +36,7 @@ mod tcp;
 mod upstream;
 
 pub use answer::{Answer, RrSet};
-pub use config::{DnsConfig, RrType};
+pub use config::{DnsConfig, Recursion, RrType};
 pub use error::AskError;
 pub use exchange::Exchange;
 pub use name::{of_domain, text};

@@ -31,13 +31,18 @@ impl Exchange {
     }
 }
 
+/// How long a server is alone in a race that may take `limit`.
+pub(super) fn head_start(limit: Duration) -> Duration {
+    limit / HEAD_START
+}
+
 /// The first usable answer of `runners`, who start one after another; else the most telling of their failures.
-pub(super) async fn race<F>(
+pub(super) async fn race<T, F>(
     runners: impl ExactSizeIterator<Item = F>,
     limit: Duration,
-) -> Result<Answer, AskError>
+) -> Result<T, AskError>
 where
-    F: Future<Output = Result<Answer, AskError>>,
+    F: Future<Output = Result<T, AskError>>,
 {
     let mut queue = runners.take(MOST_RUNNERS);
     if queue.len() == 1
@@ -55,7 +60,7 @@ where
                 Some(Err(error)) => failure = failure.or(error),
                 None => return Err(failure),
             },
-            () = sleep(limit / HEAD_START), if queue.len() > 0 => {}
+            () = sleep(head_start(limit)), if queue.len() > 0 => {}
         }
     }
 }

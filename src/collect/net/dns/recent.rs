@@ -34,6 +34,19 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
         Self { generations, weight: AtomicUsize::new(0), half: capacity / 2, weigh }
     }
 
+    /// The value of `key` if there is one and it is still `fresh`.
+    pub fn get(&self, key: K, fresh: impl Fn(&V) -> bool) -> Option<V> {
+        let mut generations = self.generations();
+        if let Some(value) = generations.young.get(&key) {
+            return Some(value.clone()).filter(fresh);
+        }
+        let value = generations.old.remove(&key).filter(fresh)?;
+        generations.young.insert(key, value.clone());
+        drop(generations);
+        self.grow((self.weigh)(&value));
+        Some(value)
+    }
+
     /// The value of `key` if it is still `fresh`, else a `new` one, that takes its place.
     pub fn get_or_insert_with(&self, key: K, fresh: impl Fn(&V) -> bool, new: impl FnOnce() -> V) -> V {
         let mut generations = self.generations();
@@ -94,11 +107,13 @@ mod tests {
         for key in 0..1000 {
             knows(&recent, key);
             assert!(key == 0 || knows(&recent, 0), "forgotten while in use, at {key}");
+            assert_eq!(recent.get(1, |_| true).is_some(), key > 0, "forgotten while in use, at {key}");
             let generations = recent.generations();
             assert!(generations.young.len().max(generations.old.len()) <= 11, "at {key}");
         }
-        assert!(!knows(&recent, 1));
-        assert!(knows(&recent, 1));
+        assert!(!knows(&recent, 2));
+        assert!(knows(&recent, 2));
+        assert_eq!((recent.get(1, |_| false), recent.get(1000, |_| true)), (None, None));
     }
 
     #[test]

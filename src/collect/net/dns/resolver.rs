@@ -1,34 +1,27 @@
-//! Recursion through the configured resolvers: failover, a cache by TTL, one flight for identical questions.
+//! Recursive resolution for all who need it: through resolvers, or from the root. Answers, and addresses of hosts.
 //!
-//! NXDOMAIN and NODATA are answers. Failures are remembered for some seconds too (RFC 9520), so that a dead name
-//! server is not asked anew for each of its zones. Next: `race.rs` for the failover.
+//! NXDOMAIN and NODATA are answers. Next: `forwarder.rs` and `recursor/`, the two ways to an answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::net::NetError;
-use hickory_resolver::system_conf::read_system_conf;
-use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
-use super::name::write_wire;
-use super::recent::Recent;
-use super::session::Session;
-use super::upstream::{Transport, Upstream};
-use super::{Answer, AskError, DnsConfig, Exchange, Question, of_domain, race};
-use crate::collect::net::trust::{TrustError, trust};
+use super::answer::End;
+use super::cache::Outcome;
+use super::config::Recursion;
+use super::forwarder::Forwarder;
+use super::recursor::Recursor;
+use super::{Answer, AskError, DnsConfig, Exchange, of_domain};
+use crate::collect::net::file::FileError;
+use crate::collect::net::trust::TrustError;
 use crate::collect::net::{NetConfig, Resolve, ResolveError};
 use crate::error::{Code, Coded, Exit};
 use crate::model::DomainName;
 
-/// How long a failure of the resolvers is remembered (RFC 9520 section 3.2: at least one second).
-const FAILURE_LIFE: Duration = Duration::from_secs(5);
-/// About how many bytes a question takes besides its answer.
-const ENTRY: usize = 256;
 /// Names asked for one after another when resolvers do not follow aliases themselves. A loop ends here too.
 const MOST_QUESTIONS: usize = 8;
 
@@ -41,13 +34,16 @@ pub enum ResolverError {
     /// The certificates of resolvers cannot be checked.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The root servers cannot be read from their file.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 pub(crate) static NO_RESOLVER: Code = Code {
     name: "dns-no-resolver",
     exit: Exit::Config,
     about: "There is no recursive resolver to ask.",
-    hint: "set `resolvers` in section `dns` of the configuration to a list of addresses",
+    hint: "set `resolvers` in section `dns` of the configuration to a list of addresses, or `recursion` to root",
 };
 
 impl Coded for ResolverError {
@@ -55,100 +51,41 @@ impl Coded for ResolverError {
         match self {
             Self::System(_) => &NO_RESOLVER,
             Self::Trust(error) => error.code(),
+            Self::File(error) => error.code(),
         }
     }
 }
 
-type Outcome = Result<Arc<Answer>, AskError>;
-
-/// The type and the name on the wire, lower case: one comparison of octets in place of one by label and letter.
-type Key = Box<[u8]>;
-
-/// Empty while the question is on its way.
-type Slot = Arc<OnceCell<Kept>>;
-
-#[derive(Debug)]
-struct Kept {
-    outcome: Outcome,
-    /// When it no longer counts.
-    until: Instant,
-    size: usize,
-}
-
-/// The recursive resolvers of the configuration, and what they said lately.
+/// Finds out what no known server of a zone says.
 #[derive(Debug)]
 pub struct Resolver {
-    exchange: Arc<Exchange>,
-    servers: Vec<Server>,
-    /// Counts the questions, so that the resolvers take turns.
-    turn: AtomicUsize,
+    source: Source,
     timeout: Duration,
-    /// Bytes of the cache.
-    room: usize,
-    cache: Recent<Key, Slot>,
 }
 
-/// A resolver, by how it is asked.
+/// Where answers come from.
 #[derive(Debug)]
-enum Server {
-    /// Through the exchange.
-    Datagrams(SocketAddr),
-    /// Over a connection.
-    Session(Box<Session>),
+enum Source {
+    Resolvers(Forwarder),
+    Root(Recursor),
 }
 
 impl Resolver {
-    /// The resolvers of `config`, or those of the system if it names none. Certificates are checked as `net` says.
+    /// The recursion that `config` wants. Certificates of resolvers are checked as `net` says. Blocks while it reads files.
     pub fn new(exchange: Arc<Exchange>, config: &DnsConfig, net: &NetConfig) -> Result<Self, ResolverError> {
-        let upstreams = match config.resolvers.as_slice() {
-            [] => of_system().map_err(ResolverError::System)?,
-            configured => configured.to_vec(),
+        let source = match config.recursion {
+            Recursion::Resolvers => Source::Resolvers(Forwarder::new(exchange, config, net)?),
+            Recursion::Root => Source::Root(Recursor::new(exchange, config)?),
         };
-        let server = |upstream: Upstream| match upstream.transport {
-            Transport::Udp => Ok(Server::Datagrams(upstream.address)),
-            _ => Ok(Server::Session(Box::new(Session::new(upstream, config, trust(net)?)))),
-        };
-        let servers = upstreams.into_iter().map(server).collect::<Result<_, TrustError>>()?;
-        let room = usize::try_from(config.cache.0).unwrap_or(usize::MAX);
-        let weigh = |slot: &Slot| ENTRY + slot.get().map_or(0, |kept| kept.size);
-        let (cache, turn) = (Recent::new(room, weigh), AtomicUsize::new(0));
-        Ok(Self { exchange, servers, turn, timeout: config.timeout.0, room, cache })
+        Ok(Self { source, timeout: config.timeout.0 })
     }
 
-    /// The answer to a question, from the cache or from the resolvers.
-    pub async fn lookup(&self, name: &Name, rr_type: RecordType) -> Outcome {
-        let now = Instant::now();
-        // One that is on its way is for all who ask meanwhile.
-        let fresh = |slot: &Slot| slot.get().is_none_or(|kept| now < kept.until);
-        let slot = self.cache.get_or_insert_with(key(name, rr_type), fresh, Slot::default);
-        // In a box, so that those who find an answer do not carry the room for asking.
-        slot.get_or_init(|| Box::pin(self.ask(name, rr_type))).await.outcome.clone()
-    }
-
-    async fn ask(&self, name: &Name, rr_type: RecordType) -> Kept {
-        let question = Question { name: name.clone(), rr_type, recursion: true };
-        let (turn, count) = (self.turn.fetch_add(1, Ordering::Relaxed), self.servers.len());
-        let until = Instant::now() + self.timeout;
-        let runners = (0..count).map(|place| {
-            let server = &self.servers[turn.wrapping_add(place) % count];
-            self.put(&question, server, until)
-        });
-        let outcome = race::race(runners, self.timeout).await.map(Arc::new);
-        let size = outcome.as_ref().map_or(0, |answer| answer.size());
-        self.cache.grow(size);
-        let now = Instant::now();
-        // One that would push out all others is only for those who wait for it.
-        let until = if ENTRY + size > self.room / 2 { now } else { now + lifetime(&outcome) };
-        Kept { outcome, until, size }
-    }
-
-    async fn put(&self, question: &Question, server: &Server, until: Instant) -> Result<Answer, AskError> {
-        let rest = until.duration_since(Instant::now());
-        let reply = match server {
-            Server::Datagrams(address) => self.exchange.ask(*address, question, rest).await?,
-            Server::Session(session) => session.ask(question, rest).await?,
-        };
-        Answer::read(question, reply)
+    /// The answer to a question, from the cache or from those who know it.
+    pub async fn lookup(&self, name: &Name, rr_type: RecordType) -> Outcome<Answer> {
+        match &self.source {
+            Source::Resolvers(forwarder) => forwarder.lookup(name, rr_type).await,
+            Source::Root(recursor) => recursor.lookup(name, rr_type).await,
+        }
     }
 
     /// The addresses of `host`: IPv4 before IPv6, each in numeric order. Empty if it has none.
@@ -171,7 +108,7 @@ impl Resolver {
             if let Some(set) = answer.rr_set(end, rr_type) {
                 return Ok(set.addresses());
             }
-            if *end == host || answer.denied() {
+            if *end == host || answer.end() != End::Open {
                 break;
             }
             host = end.clone();
@@ -198,31 +135,5 @@ impl Resolve for Resolver {
                 Err(error) => Err(failed(error.to_string())),
             }
         })
-    }
-}
-
-fn of_system() -> Result<Vec<Upstream>, NetError> {
-    let (config, _) = read_system_conf()?;
-    let port = |server: &hickory_resolver::config::NameServerConfig| {
-        server.connections.first().map_or(53, |connection| connection.port)
-    };
-    Ok(config.name_servers.iter().map(|server| SocketAddr::new(server.ip, port(server)).into()).collect())
-}
-
-fn key(name: &Name, rr_type: RecordType) -> Key {
-    let mut key = Vec::with_capacity(2 + name.len() + 1);
-    key.extend_from_slice(&u16::from(rr_type).to_be_bytes());
-    write_wire(name, &mut key);
-    key[2..].make_ascii_lowercase();
-    key.into()
-}
-
-/// How long an outcome counts.
-fn lifetime(outcome: &Outcome) -> Duration {
-    match outcome {
-        Ok(answer) => answer.lifetime(),
-        // These are ours, not the name's.
-        Err(AskError::Busy | AskError::Io(_) | AskError::Session(_)) => Duration::ZERO,
-        Err(_) => FAILURE_LIFE,
     }
 }

@@ -199,19 +199,23 @@ pub(crate) fn absolute(name: impl AsRef<str>) -> Name {
 pub(crate) fn record(owner: &str, ttl: u32, rr_type: &str, data: &str) -> Record {
     let rr_type: RecordType = rr_type.parse().unwrap();
     let data = match rr_type {
-        // hickory reads no text of these. Flags, protocol and algorithm (RFC 4034 section 2.1) are those of any zone; what
-        // is in the key does not matter here.
-        RecordType::DNSKEY => RData::Unknown {
-            code: rr_type,
-            rdata: hickory_proto::rr::rdata::NULL::with([&[1, 1, 3, 13], data.as_bytes()].concat()),
-        },
+        // hickory reads no text of these. Flags, protocol and algorithm (RFC 4034 section 2.1) are those of any zone, key tag
+        // and algorithms of a digest (section 5.1) as good as others; what follows does not matter here.
+        RecordType::DNSKEY => opaque(rr_type, [1, 1, 3, 13], data),
+        RecordType::DS => opaque(rr_type, [0, 1, 13, 2], data),
         _ => RData::try_from_str(rr_type, data).unwrap(),
     };
     Record::from_rdata(absolute(owner), ttl, data)
 }
 
+fn opaque(code: RecordType, head: [u8; 4], tail: &str) -> RData {
+    let rdata = hickory_proto::rr::rdata::NULL::with([&head, tail.as_bytes()].concat());
+    RData::Unknown { code, rdata }
+}
+
 /// A script from text. Lines are records, `owner ttl type data`, or faults, `owner[/type] ! fault`, where the owner `*`
-/// stands for all names and the fault is SILENT, LAME, TRUNCATED (over UDP) or a response code. Aliases are followed.
+/// stands for all names and the fault is SILENT, LAME, TRUNCATED (over UDP), EDNS (FORMERR to queries with it) or a response
+/// code. Aliases are followed. NS records below a SOA are delegations, unless they have a SOA themselves.
 pub(crate) fn zone(
     text: &str,
     authoritative: bool,
@@ -245,7 +249,8 @@ pub(crate) fn zone(
                 reply.metadata.truncation = true;
                 reply
             }
-            Some("TRUNCATED") | None => from_records(&records, asked, authoritative),
+            Some("EDNS") if asked.query.edns.is_some() => asked.code(ResponseCode::FormErr),
+            Some("TRUNCATED" | "EDNS") | None => from_records(&records, asked, authoritative),
             Some("SERVFAIL") => asked.code(ResponseCode::ServFail),
             Some("REFUSED") => asked.code(ResponseCode::Refused),
             Some("NXDOMAIN") => asked.code(ResponseCode::NXDomain),
@@ -257,8 +262,18 @@ pub(crate) fn zone(
 
 fn from_records(records: &[Record], asked: &Asked, authoritative: bool) -> Message {
     let mut reply = asked.reply();
-    reply.metadata.authoritative = authoritative;
     let mut name = asked.name().clone();
+    if authoritative && let Some(child) = delegated(records, &name, asked.rr_type()) {
+        let servers = || records.iter().filter(|ns| ns.record_type() == RecordType::NS && ns.name == child);
+        let is_glue = |record: &&Record| {
+            record.data.ip_addr().is_some()
+                && servers().any(|ns| matches!(&ns.data, RData::NS(host) if host.0 == record.name))
+        };
+        reply.add_authorities(servers().cloned());
+        reply.add_additionals(records.iter().filter(is_glue).cloned());
+        return reply;
+    }
+    reply.metadata.authoritative = authoritative;
     for _ in 0..8 {
         let of_name = || records.iter().filter(|record| record.name == name);
         let found: Vec<_> = of_name().filter(|record| record.record_type() == asked.rr_type()).collect();
@@ -275,8 +290,21 @@ fn from_records(records: &[Record], asked: &Asked, authoritative: bool) -> Messa
     if !records.iter().any(|record| name.zone_of(&record.name)) {
         reply.metadata.response_code = ResponseCode::NXDomain;
     }
-    let soa =
-        records.iter().find(|record| record.record_type() == RecordType::SOA && record.name.zone_of(&name));
-    reply.add_authorities(soa.cloned());
+    let of_zones =
+        records.iter().filter(|record| record.record_type() == RecordType::SOA && record.name.zone_of(&name));
+    reply.add_authorities(of_zones.max_by_key(|soa| soa.name.iter().len()).cloned());
     reply
+}
+
+/// The child that a name lies in, if the zone leaves that to others.
+fn delegated(records: &[Record], name: &Name, rr_type: RecordType) -> Option<Name> {
+    let has_soa = |owner: &Name| {
+        records.iter().any(|record| record.record_type() == RecordType::SOA && record.name == *owner)
+    };
+    let cuts = records.iter().filter(|ns| ns.record_type() == RecordType::NS && ns.name.zone_of(name));
+    let deepest = cuts.map(|ns| &ns.name).max_by_key(|owner| owner.iter().len())?;
+    let is_below = (0..deepest.iter().len()).any(|labels| has_soa(&deepest.trim_to(labels)));
+    // DS records are with the parent.
+    let is_parents = rr_type == RecordType::DS && deepest == name;
+    (is_below && !has_soa(deepest) && !is_parents).then(|| deepest.clone())
 }

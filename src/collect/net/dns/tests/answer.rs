@@ -5,12 +5,14 @@ use std::time::Duration;
 use hickory_proto::op::Message;
 use hickory_proto::rr::{RData, RecordType};
 
+use super::super::cache::Keep as _;
 use super::super::scripted::{absolute, record};
 use super::*;
 use crate::units::Span;
 
-#[test]
-fn answers_live_as_long_as_their_records_say() {
+/// The clock stands still.
+#[tokio::test(start_paused = true)]
+async fn answers_live_as_long_as_their_records_say() {
     let soa = |ttl, minimum: u32| record("cz", ttl, "SOA", &format!("ns.cz. h.cz. 1 2 3 4 {minimum}"));
     let address = |ttl| record("ok.cz", ttl, "A", "192.0.2.1");
     let alias = |ttl| record("ok.cz", ttl, "CNAME", "b.cz.");
@@ -31,7 +33,7 @@ fn answers_live_as_long_as_their_records_say() {
         reply.authorities.extend(authority);
         let shown = reply.to_string();
         let answer = Answer::read(&question("ok.cz"), reply).unwrap();
-        assert_eq!(answer.lifetime(), Duration::from_secs(seconds), "{shown}");
+        assert_eq!(answer.life(), Duration::from_secs(seconds), "{shown}");
     }
 }
 
