@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::certificates::Authority;
-use super::universe::{NERD, NERD_HOST, RDAP, RESOLVER, Universe};
+use super::universe::{NERD, NERD_HOST, NameServer, RDAP, RESOLVER, Universe};
 use super::{databases, nerd, rdap, web, whois};
 
 /// The ports of a running lab.
@@ -27,9 +27,11 @@ const CITY: &str = "city.mmdb";
 const ASN: &str = "asn.mmdb";
 const WHOIS: &str = "whois.servers";
 const OPT_OUT: &str = "opt-out";
+const ROOT_HINTS: &str = "root.hints";
 const BOOTSTRAP: [&str; 3] = ["dns.json", "ipv4.json", "ipv6.json"];
 
-/// Writes databases, bootstrap files, the table of WHOIS servers, the opt-out list and the root certificate.
+/// Writes databases, bootstrap files, the table of WHOIS servers, the opt-out list, the root servers and the root
+/// certificate.
 pub fn write_files(
     universe: &Universe,
     authority: &Authority,
@@ -41,6 +43,9 @@ pub fn write_files(
     fs::write(folder.join(ASN), databases::asn(universe))?;
     fs::write(folder.join(WHOIS), whois::table(universe, ports.whois))?;
     fs::write(folder.join(OPT_OUT), universe.opt_out.join("\n"))?;
+    let root_server = |server: &NameServer| format!(". NS {0}.\n{0}. A {1}\n", server.host, server.at);
+    let root_servers = universe.zone("").map(|root| root.servers.iter().map(root_server).collect::<String>());
+    fs::write(folder.join(ROOT_HINTS), root_servers.unwrap_or_default())?;
     for (name, text) in rdap::bootstrap::files(universe, ports.services) {
         fs::write(folder.join(name), text)?;
     }
@@ -56,6 +61,7 @@ pub fn overrides(ports: Ports, folder: &Path) -> Vec<(String, String)> {
         ("net.ca_file", path(AUTHORITY)),
         ("net.opt_out", path(OPT_OUT)),
         ("dns.resolvers", json!([format!("{RESOLVER}:{}", ports.dns)]).to_string()),
+        ("dns.root_hints", path(ROOT_HINTS)),
         ("dns.port", ports.dns.to_string()),
         ("tls.port", ports.web.tls.to_string()),
         ("http.port", ports.web.http.to_string()),

@@ -270,6 +270,35 @@ fn json_topics_give_the_same_records() {
     assert_eq!(shapes[0], shapes[1]);
 }
 
+/// All but those that only the resolver of the lab is told of.
+#[test]
+fn own_recursion_gives_the_records_that_a_resolver_gives() {
+    let mut list = lab_names(30);
+    list.retain(|name| !["zavrena-lab.net", "tissi-lab.net", "stara-lab.com"].contains(&name.as_str()));
+    let folder = Folder::new(&list);
+    let facts = |recursion: &str| -> Vec<_> {
+        let recursion = format!("dns.recursion={recursion}");
+        let more = ["--set", &recursion, "--set", "dns.timeout=3s", "--set", "zone.timeout=3s"];
+        let done = run(&strs(&batch(&folder, 30, &more)));
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let facts = records(&folder.path("joined.jsonl")).into_iter().map(|mut record| {
+            let mut dns = record["dnsResult"].take();
+            // The rest of a TTL depends on when it was asked.
+            dns["dnsData"]["ttlValues"].take();
+            dns["lastAttempt"].take();
+            (record["domainName"].to_string(), record["zone"].take(), dns)
+        });
+        let mut facts: Vec<_> = facts.collect();
+        facts.sort_by(|a, b| a.0.cmp(&b.0));
+        facts
+    };
+    let (own, others) = (facts("root"), facts("resolvers"));
+    assert_eq!(own.len(), list.len());
+    for (own, other) in own.iter().zip(&others) {
+        assert_eq!(own, other);
+    }
+}
+
 #[test]
 fn what_is_no_name_is_told_and_loses_nothing() {
     let folder = Folder::new(&[]);

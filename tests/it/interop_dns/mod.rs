@@ -1,4 +1,5 @@
-//! The DNS engine against servers that others wrote: NSD as the servers of zones, unbound as the validating resolver.
+//! The DNS engine against servers that others wrote: NSD as the servers of zones, with unbound as the validating resolver
+//! or with own recursion.
 //!
 //! What is asked of whom, and what must come of it, is in `tests/cases/dns/interop.txt`. The servers and their zones:
 //! `servers.rs`. Resolvers over TCP, TLS and HTTPS: `sessions.rs`.
@@ -6,12 +7,12 @@
 mod servers;
 mod sessions;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use domainflow::collect::net::dns::of_domain;
+use domainflow::collect::net::dns::{Recursion, of_domain};
 use domainflow::collect::net::{AddressPolicy, DnsConfig, Exchange, NetConfig, Resolver};
 use domainflow::model::DomainName;
+use domainflow::units::Span;
 
 use self::servers::Servers;
 
@@ -19,15 +20,26 @@ use self::servers::Servers;
 fn answers_of_nsd_and_unbound_are_read_as_the_table_says() {
     let servers = Servers::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let own = resolver(&DnsConfig {
+        recursion: Recursion::Root,
+        root_hints: Some(servers.root_hints.clone()),
+        port: servers.nsd.port(),
+        // Only silence lasts so long.
+        timeout: Span::secs(2),
+        ..DnsConfig::default()
+    });
     check("interop.txt", |[who, name, rr_type]| {
         let asked = match who {
             "nsd" => vec![servers.nsd],
             "nsd6" => vec![servers.nsd_v6],
             "unbound" => vec![servers.unbound],
             "both" => vec![servers.nsd, servers.unbound],
+            "own" => return runtime.block_on(found(&own, name, rr_type)),
             other => panic!("no such server: {other}"),
         };
-        runtime.block_on(outcome(asked, name, rr_type))
+        let resolvers = asked.into_iter().map(Into::into).collect();
+        let resolver = resolver(&DnsConfig { resolvers, ..DnsConfig::default() });
+        runtime.block_on(found(&resolver, name, rr_type))
     });
 }
 
@@ -65,11 +77,9 @@ fn fits(text: &str, expected: &str) -> bool {
     })
 }
 
-async fn outcome(resolvers: Vec<SocketAddr>, name: &str, rr_type: &str) -> String {
-    let resolvers = resolvers.into_iter().map(Into::into).collect();
-    let config = DnsConfig { resolvers, ..DnsConfig::default() };
-    let exchange = Arc::new(Exchange::new(&config, AddressPolicy::private()));
-    found(&Resolver::new(exchange, &config, &NetConfig::default()).unwrap(), name, rr_type).await
+fn resolver(config: &DnsConfig) -> Resolver {
+    let exchange = Arc::new(Exchange::new(config, AddressPolicy::private()));
+    Resolver::new(exchange, config, &NetConfig::default()).unwrap()
 }
 
 /// The data found, in order; their number, if they are many; or why there are none. In lower case: names inside of a reply

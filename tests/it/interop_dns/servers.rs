@@ -1,11 +1,12 @@
 //! NSD and unbound of one test run: their configuration, zones and keys in a folder of their own, on free ports.
 //!
-//! Every zone has the same records. They differ in how they are signed; unbound has a trust anchor for each signed one.
+//! One NSD has the root and `test`, signed; another one the zones below, who have the same records and differ in how they
+//! are signed. unbound knows the latter by their addresses and has a trust anchor for each signed one.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{free_port, signal, wait_for};
@@ -19,14 +20,30 @@ const SIGNED: [(&str, &[&str]); 4] = [
 ];
 
 /// Zones without signatures; the second is a child of a signed one, delegated without DS.
-const UNSIGNED: [&str; 2] = ["plain.test", "insecure.nsec.test"];
+const UNSIGNED: [&str; 4] = ["plain.test", "insecure.nsec.test", "half.test", "glueless.test"];
 
-/// Both servers at work.
+/// Where the root is.
+const ROOT: Ipv4Addr = Ipv4Addr::new(127, 0, 8, 1);
+
+/// Delegations in `test` beside those of the signed zones. There is no server at 127.0.8.9. The one at 127.0.8.1 refers to
+/// itself, the one at 127.0.0.1 refuses what it does not have.
+const DELEGATIONS: &str = "plain NS ns.plain\nns.plain A 127.0.0.1\n\
+    half NS ns1.half\nhalf NS ns2.half\nhalf NS ns3.half\n\
+    ns1.half A 127.0.0.1\nns2.half A 127.0.8.1\nns3.half A 127.0.8.9\n\
+    glueless NS ns.plain\n\
+    refused NS ns.refused\nns.refused A 127.0.0.1\n\
+    lame NS ns.lame\nns.lame A 127.0.8.1\n\
+    dead NS ns.dead\nns.dead A 127.0.8.9\n\
+    ring NS ns.gnir\ngnir NS ns.ring\n";
+
+/// All servers at work.
 pub struct Servers {
     pub nsd: SocketAddr,
     pub nsd_v6: SocketAddr,
     pub unbound: SocketAddr,
-    _daemons: [Daemon; 2],
+    /// The file of the root servers.
+    pub root_hints: PathBuf,
+    _daemons: [Daemon; 3],
     _dir: tempfile::TempDir,
 }
 
@@ -34,21 +51,35 @@ impl Servers {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        let anchors: Vec<_> = SIGNED.iter().map(|(zone, options)| sign(dir, zone, options)).collect();
+        let anchors = SIGNED.map(|(zone, options)| sign(dir, zone, &zone_text(zone), options));
         for zone in UNSIGNED {
             fs::write(dir.join(zone), zone_text(zone)).unwrap();
         }
+        let anchor = sign(dir, "test", &test_text(&anchors), &[]);
+        sign(dir, ".", &format!("$TTL 300\n{ROOT_ZONE}{anchor}\n"), &[]);
+        let root_hints = dir.join("root.hints");
+        fs::write(&root_hints, format!(". NS ns.root.\nns.root. A {ROOT}\n")).unwrap();
         let (port, port_of_unbound) = (free_port(), free_port());
-        fs::write(dir.join("nsd.conf"), nsd_conf(dir, port)).unwrap();
+        let root: SocketAddr = (ROOT, port).into();
+        let nsd: SocketAddr = (Ipv4Addr::LOCALHOST, port).into();
+        let nsd_v6: SocketAddr = (Ipv6Addr::LOCALHOST, port).into();
+        fs::write(dir.join("root.conf"), nsd_conf(dir, "root", &[root], &mut [".", "test"].into_iter()))
+            .unwrap();
+        fs::write(dir.join("nsd.conf"), nsd_conf(dir, "nsd", &[nsd, nsd_v6], &mut zones())).unwrap();
         fs::write(dir.join("unbound.conf"), unbound_conf(dir, port_of_unbound, port, &anchors)).unwrap();
         let servers = Self {
-            nsd: (Ipv4Addr::LOCALHOST, port).into(),
-            nsd_v6: (Ipv6Addr::LOCALHOST, port).into(),
+            nsd,
+            nsd_v6,
             unbound: (Ipv4Addr::LOCALHOST, port_of_unbound).into(),
-            _daemons: [Daemon::start(dir, "nsd"), Daemon::start(dir, "unbound")],
+            root_hints,
+            _daemons: [
+                Daemon::start(dir, "nsd", "root"),
+                Daemon::start(dir, "nsd", "nsd"),
+                Daemon::start(dir, "unbound", "unbound"),
+            ],
             _dir: folder,
         };
-        for address in [servers.nsd, servers.nsd_v6, servers.unbound] {
+        for address in [root, servers.nsd, servers.nsd_v6, servers.unbound] {
             wait_for("a DNS server", || TcpStream::connect(address).ok());
         }
         servers
@@ -59,10 +90,10 @@ impl Servers {
 pub struct Daemon(Child);
 
 impl Daemon {
-    /// Starts `/usr/sbin/NAME` with the file `NAME.conf` of the folder.
-    pub fn start(dir: &Path, name: &str) -> Self {
+    /// Starts `/usr/sbin/PROGRAM` with the file `NAME.conf` of the folder.
+    pub fn start(dir: &Path, program: &str, name: &str) -> Self {
         let log = fs::File::create(dir.join(format!("{name}.log"))).unwrap();
-        let mut command = Command::new(format!("/usr/sbin/{name}"));
+        let mut command = Command::new(format!("/usr/sbin/{program}"));
         command.arg("-d").arg("-c").arg(dir.join(format!("{name}.conf"))).stdin(Stdio::null());
         Self(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
     }
@@ -78,15 +109,23 @@ impl Drop for Daemon {
     }
 }
 
-fn nsd_conf(dir: &Path, port: u16) -> String {
+fn nsd_conf(
+    dir: &Path,
+    name: &str,
+    addresses: &[SocketAddr],
+    zones: &mut dyn Iterator<Item = &'static str>,
+) -> String {
     let dir = dir.display();
     let mut conf = format!(
-        "server:\n ip-address: 127.0.0.1@{port}\n ip-address: ::1@{port}\n username: \"\"\n pidfile: \"\"\n \
-         database: \"\"\n zonesdir: \"{dir}\"\n zonelistfile: \"{dir}/zone.list\"\n xfrdfile: \"\"\n \
-         rrl-ratelimit: 0\nremote-control:\n control-enable: no\n"
+        "server:\n username: \"\"\n pidfile: \"\"\n database: \"\"\n zonesdir: \"{dir}\"\n \
+         zonelistfile: \"{dir}/{name}.list\"\n xfrdfile: \"\"\n rrl-ratelimit: 0\n"
     );
-    for zone in zones() {
-        write!(conf, "zone:\n name: {zone}\n zonefile: {zone}\n").unwrap();
+    for address in addresses {
+        writeln!(conf, " ip-address: {}@{}", address.ip(), address.port()).unwrap();
+    }
+    conf.push_str("remote-control:\n control-enable: no\n");
+    for zone in zones {
+        write!(conf, "zone:\n name: {zone}\n zonefile: {}\n", file(zone)).unwrap();
     }
     conf
 }
@@ -113,22 +152,42 @@ fn zones() -> impl Iterator<Item = &'static str> {
     SIGNED.iter().map(|(zone, _)| *zone).chain(UNSIGNED)
 }
 
-/// Signs the zone with a key of its own, and gives its trust anchor.
-fn sign(dir: &Path, zone: &str, options: &[&str]) -> String {
+/// The file of a zone.
+fn file(zone: &str) -> &str {
+    if zone == "." { "root" } else { zone }
+}
+
+/// Signs the text of a zone with a key of its own, and gives its trust anchor.
+fn sign(dir: &Path, zone: &str, text: &str, options: &[&str]) -> String {
     let run = |command: &str, arguments: &[&str]| {
         let output = Command::new(command).args(arguments).current_dir(dir).output();
         let output = output.unwrap_or_else(|error| panic!("{command}: {error}"));
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    fs::write(dir.join("unsigned"), zone_text(zone)).unwrap();
+    fs::write(dir.join("unsigned"), text).unwrap();
     let key = run("ldns-keygen", &["-a", "ECDSAP256SHA256", "-k", "-r", "/dev/urandom", zone]);
-    run("ldns-signzone", &[options, &["-f", zone, "unsigned", &key]].concat());
+    run("ldns-signzone", &[options, &["-f", file(zone), "unsigned", &key]].concat());
     if zone == "bogus.test" {
         let signed = fs::read_to_string(dir.join(zone)).unwrap();
         fs::write(dir.join(zone), signed.replace("192.0.2.7", "192.0.2.8")).unwrap();
     }
     fs::read_to_string(dir.join(format!("{key}.ds"))).unwrap().trim().replace('\t', " ")
+}
+
+/// The root, without the digest of the key of `test`.
+const ROOT_ZONE: &str =
+    ". SOA ns.root. h.root. 1 3600 600 86400 60\n. NS ns.root.\nns.root. A 127.0.8.1\ntest. NS ns.root.\n";
+
+/// The zone `test`, with the digests of the keys of signed zones.
+fn test_text(anchors: &[String]) -> String {
+    let mut text = format!(
+        "$ORIGIN test.\n$TTL 300\n@ SOA ns.root. h.root. 1 3600 600 86400 60\n@ NS ns.root.\n{DELEGATIONS}"
+    );
+    for (zone, _) in SIGNED {
+        writeln!(text, "{zone}. NS ns.{zone}.\nns.{zone}. A 127.0.0.1").unwrap();
+    }
+    text + &anchors.join("\n") + "\n"
 }
 
 fn zone_text(zone: &str) -> String {

@@ -76,7 +76,7 @@ impl Unbound {
         }
         conf.push_str("remote-control:\n control-enable: no\n");
         fs::write(dir.join("unbound.conf"), conf).unwrap();
-        let daemon = servers::Daemon::start(dir, "unbound");
+        let daemon = servers::Daemon::start(dir, "unbound", "unbound");
         for port in [tcp, tls, https] {
             wait_for("unbound", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
         }

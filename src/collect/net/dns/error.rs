@@ -53,9 +53,10 @@ impl From<io::Error> for AskError {
 impl AskError {
     /// The more telling of two errors about one question: what a server said before its silence.
     pub(super) fn or(self, other: Self) -> Self {
-        match self {
-            Self::NoServer | Self::Timeout => other,
-            said => said,
+        match (self, other) {
+            (Self::NoServer, other) => other,
+            (Self::Timeout, other) if other != Self::NoServer => other,
+            (said, _) => said,
         }
     }
 }
