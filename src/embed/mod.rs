@@ -15,9 +15,9 @@
 //! # }
 //! ```
 //!
-//! Next: `process.rs` (what a process is made of), `service.rs` (the long-lived job), `batch/` (list in, file out),
-//! `ask.rs` (one collector, one name), `letters.rs` (dead letters),
-//! `audit.rs` (is everything there, once).
+//! Next: `process.rs` (what a process is made of), `service.rs` (the long-lived job), `upkeep.rs` (what it
+//! does beside), `batch/` (list in, file out), `ask.rs` (one collector, one name), `letters.rs` (dead letters),
+//! `audit/` (is everything there, once).
 
 mod ask;
 mod audit;
@@ -26,6 +26,7 @@ mod lab;
 mod letters;
 mod process;
 mod service;
+mod upkeep;
 
 pub use ask::{Ask, AskTarget};
 pub use audit::{Audit, AuditRange, AuditReport};

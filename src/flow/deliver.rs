@@ -168,6 +168,9 @@ impl Deliver {
             state.cutting = false;
             self.meters.cuts.fetch_add(1, Ordering::Relaxed);
             Self::committed(state);
+            if let Some(due) = self.shared.rows_due.get() {
+                activator.activate_after(due.saturating_duration_since(Instant::now()));
+            }
         }
         loop {
             // What is behind the join's share of a cut stays behind the cut.
@@ -232,7 +235,8 @@ impl Deliver {
     }
 
     fn cut_when_due(&mut self, state: &mut Progressing, drained: bool, activator: &Activator) {
-        if !self.shared.changed.borrow().is_empty() || self.shared.join_moved.get() {
+        let rows_due = self.shared.rows_due.get().is_some_and(|due| due <= Instant::now());
+        if !self.shared.changed.borrow().is_empty() || self.shared.join_moved.get() || rows_due {
             state.moved = true;
         }
         let asked = !state.releasing.is_empty() || !state.giving_up.is_empty();

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use timely::scheduling::Activator;
 
@@ -31,6 +32,8 @@ pub struct Shared {
     pub cut_wanted: Cell<bool>,
     /// The join has taken in or let out something since its last cut.
     pub join_moved: Cell<bool>,
+    /// When the join has rows to write that its last cut did not take along; a cut is due then even if nothing moves.
+    pub rows_due: Cell<Option<Instant>>,
     /// Sources that found something at their last look.
     pub busy: RefCell<BTreeSet<usize>>,
     /// The earliest time at which something is due in the join; `Millis::MAX` if nothing is.

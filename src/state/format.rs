@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rocksdb::{DB, IteratorMode, Options};
 
-use super::store::{FORMAT, FORMAT_KEY, Family, StateError, opening};
+use super::error::StateError;
+use super::store::{FORMAT, FORMAT_KEY, Family, opening};
 
 /// Where a store stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode,
-    Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamilyDescriptor, CompactOptions, DB,
+    DBCompressionType, Direction, FlushOptions, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
+use super::error::StateError;
 use super::format::{Standing, check_families, standing};
-use crate::error::{Code, Coded, Exit};
 use crate::units::Size;
 
 /// The format of the rows. A store of another number is refused, never misread.
@@ -59,71 +59,6 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self { block_cache: Size::mib(8), write_buffer: Size::mib(16) }
-    }
-}
-
-/// Why the store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// Another process has the store open.
-    #[error("the state in {} is in use by another process", .0.display())]
-    InUse(PathBuf),
-    /// The store was written in another format.
-    #[error("the state in {} has format {found}, this version reads format {FORMAT}", .dir.display())]
-    Format {
-        /// Where the store is.
-        dir: PathBuf,
-        /// The format it says it has.
-        found: String,
-    },
-    /// A row cannot be read.
-    #[error("a row of the {family} family cannot be read: {what}")]
-    Row {
-        /// The family of the row.
-        family: &'static str,
-        /// What is wrong with it.
-        what: &'static str,
-    },
-    /// RocksDB failed.
-    #[error("the state in {} cannot be used", .dir.display())]
-    Rocks {
-        /// Where the store is.
-        dir: PathBuf,
-        /// What RocksDB says.
-        source: rocksdb::Error,
-    },
-}
-
-static IN_USE: Code = Code {
-    name: "state-in-use",
-    exit: Exit::State,
-    about: "Another process has the state directory open.",
-    hint: "stop the other process, or give this one a directory of its own with --set state.dir=DIR",
-};
-static FORMAT_CODE: Code = Code {
-    name: "state-format",
-    exit: Exit::State,
-    about: "The state directory was written by a version with another format.",
-    hint: "use the version that wrote it, or give another directory with --set state.dir=DIR",
-};
-static BROKEN: Code = Code {
-    name: "state-broken",
-    exit: Exit::State,
-    about: "The state directory cannot be read or written.",
-    hint: "check that the directory is writable and the disk is not full; with Kafka the directory may be \
-           deleted, the state is rebuilt from the topics",
-};
-
-/// All codes of this component.
-pub static STATE_CODES: &[&Code] = &[&IN_USE, &FORMAT_CODE, &BROKEN];
-
-impl Coded for StateError {
-    fn code(&self) -> &'static Code {
-        match self {
-            StateError::InUse(_) => &IN_USE,
-            StateError::Format { .. } => &FORMAT_CODE,
-            StateError::Row { .. } | StateError::Rocks { .. } => &BROKEN,
-        }
     }
 }
 
@@ -253,6 +188,27 @@ impl Store {
         self.0.db.flush_wal(true).map_err(|source| self.error(source))
     }
 
+    /// How many writes of rows the store has seen since it was made.
+    pub fn writes(&self) -> u64 {
+        self.0.db.latest_sequence_number()
+    }
+
+    /// Moves what is in memory to disk, and drops what was deleted of open names: without it, deletions stay in
+    /// write buffers, in the log of writes and on disk until other writes push them out. To be called when few names are
+    /// open: all their rows are read and written.
+    pub fn settle(&self) -> Result<(), StateError> {
+        let families = Family::ALL.map(|family| self.handle(family));
+        let flush = FlushOptions::default();
+        self.0.db.flush_cfs_opt(&families, &flush).map_err(|source| self.error(source))?;
+        let mut compact = CompactOptions::default();
+        // Else a file that holds nothing but deletions is moved to the last level as it is.
+        compact.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for family in [Family::Entries, Family::Parts] {
+            self.0.db.compact_range_cf_opt(self.handle(family), None::<&[u8]>, None::<&[u8]>, &compact);
+        }
+        Ok(())
+    }
+
     /// Where the store is.
     pub fn dir(&self) -> &Path {
         &self.0.dir
@@ -337,57 +293,4 @@ fn family_options(family: Family, cache: &Cache, store: StoreOptions) -> Options
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(dir: &Path) -> Result<Store, StateError> {
-        Store::open(dir, StoreOptions::default())
-    }
-
-    #[test]
-    fn batches_survive_a_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path().join("a/b");
-        {
-            let store = open(&dir).unwrap();
-            let mut batch = store.batch();
-            batch.put(Family::Parts, b"p1", &[7; 4000]);
-            batch.put(Family::Entries, b"e1", b"x");
-            batch.put(Family::Entries, b"e2", b"y");
-            store.write(batch).unwrap();
-            let mut batch = store.batch();
-            batch.delete_range(Family::Entries, b"e2", b"e3");
-            store.write(batch).unwrap();
-        }
-        let store = open(&dir).unwrap();
-        assert_eq!(store.get(Family::Parts, b"p1").unwrap().unwrap(), [7; 4000]);
-        assert_eq!(store.last_key(Family::Entries, b"e", b"f").unwrap().unwrap(), b"e1");
-        assert_eq!(store.last_key(Family::Entries, b"a", b"e1").unwrap(), None);
-        let rows = store.multi_get(Family::Entries, &[b"e2".to_vec(), b"e1".to_vec()]).unwrap();
-        assert_eq!(rows, [None, Some(b"x".to_vec())]);
-        let mut seen = vec![];
-        store
-            .scan(Family::Entries, b"e", b"f", |key, _| {
-                seen.push(key.to_vec());
-                true
-            })
-            .unwrap();
-        assert_eq!(seen, [b"e1"]);
-    }
-
-    #[test]
-    fn refuses_what_it_cannot_use() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path()).unwrap();
-        assert!(matches!(open(dir.path()), Err(StateError::InUse(_))));
-        let mut batch = store.batch();
-        batch.put(Family::Meta, FORMAT_KEY, b"99");
-        store.write(batch).unwrap();
-        drop(store);
-        let error = open(dir.path()).err().unwrap();
-        assert_eq!(error.code().name, "state-format");
-        let file = dir.path().join("file");
-        std::fs::write(&file, "x").unwrap();
-        assert_eq!(open(&file).err().unwrap().code().name, "state-broken");
-    }
-}
+mod tests;

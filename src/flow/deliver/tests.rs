@@ -150,6 +150,34 @@ fn outputs_behind_a_share_wait_for_their_own() {
     assert_eq!(committed(steps), all);
 }
 
+/// The last names before a pause have rows that would stay, and be read again after a restart.
+#[test]
+fn rows_that_are_due_ask_for_a_cut_of_their_own() {
+    timely::execute_directly(|worker| {
+        let (allow, allowed) = sync_channel(2);
+        (0..2).for_each(|_| allow_one(&allow));
+        let commits = Arc::new(Mutex::new(Vec::new()));
+        let slow = Slow { sent: Vec::new(), commits: commits.clone(), allowed };
+        let shared = Shared::new();
+        let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
+            let (input, stream) = scope.new_input::<Vec<Out>>();
+            let door = operator(stream, slow, shared.clone());
+            (input, door)
+        });
+        shared.rows_due.set(Some(Instant::now() + Duration::from_millis(50)));
+        let position = Position { topic: Topic(1), partition: 0, offset: 1, metadata: String::new() };
+        let share = JoinCut { positions: vec![position], state: None };
+        input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
+        input.flush();
+        worker.step_while(|| commits.lock().unwrap().is_empty());
+        // Nothing moves any more.
+        worker.step_or_park_while(Some(Duration::from_secs(60)), || !shared.cut_wanted.get());
+        assert!(shared.rows_due.get().is_some_and(|due| due <= Instant::now()));
+        shared.rows_due.set(None);
+        shared.join_ended.set(true);
+    });
+}
+
 /// Its outputs must not go out without the position that says so, or the next owner would make them again.
 #[test]
 fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {

@@ -304,6 +304,8 @@ impl Join {
         let due =
             self.flushed.elapsed() >= self.setup.flush_interval || closing || self.shared.join_ended.get();
         let state = due.then(|| self.flush());
+        let unwritten = self.partitions.values().any(|of| of.unwritten);
+        self.shared.rows_due.set(unwritten.then(|| self.flushed + self.setup.flush_interval));
         self.partitions.retain(|&partition, of| {
             if of.closing {
                 self.setup.rows.leave(partition);

@@ -274,3 +274,22 @@ fn a_full_join_holds_new_names_back_until_one_is_joined() {
     assert!(full.iter().all(|(open, full)| *full == (*open >= 3)), "{full:?}");
     assert!(full.contains(&(4, true)) && full.contains(&(2, false)), "{full:?}");
 }
+
+/// Nothing may come for long: what was not written with the last cut has a time at which it is.
+#[test]
+fn rows_that_a_cut_leaves_unwritten_are_due() {
+    for flush in [true, false] {
+        let mut world = World::new(&[(1, None)], flush);
+        let mut running = world.start(0);
+        assert_eq!(running.join.shared.rows_due.get(), None);
+        while world.read(&mut running) {}
+        world.cut(&mut running);
+        let due = running.join.shared.rows_due.get();
+        assert_eq!(due.is_some(), !flush);
+        assert!(due.is_none_or(|due| due > Instant::now()));
+        running.join.setup.flush_interval = std::time::Duration::ZERO;
+        world.cut(&mut running);
+        assert_eq!(running.join.shared.rows_due.get(), None);
+        assert!(running.rows.is_some_and(|rows| !rows.is_empty()) || flush);
+    }
+}
