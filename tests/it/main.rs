@@ -14,6 +14,7 @@ mod batch;
 mod commands;
 mod fresh;
 mod interop_dns;
+mod interop_tls;
 mod kafka;
 mod schemas;
 mod structure;
