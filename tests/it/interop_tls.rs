@@ -32,7 +32,8 @@ impl Openssl {
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let address = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("ACCEPT ")?.to_owned()));
+        let address =
+            lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("ACCEPT ")?.to_owned()));
         let address = address.unwrap_or_else(|| panic!("openssl does not start with {arguments:?}"));
         Self { process, address: address.parse().unwrap() }
     }

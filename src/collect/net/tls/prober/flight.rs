@@ -10,6 +10,9 @@ use crate::collect::net::tls::Handshake;
 /// Most bytes that are read of a server; certificates of 64 KiB and what is around them fit well.
 const MAX: usize = 96 << 10;
 
+/// Bytes of a record before its content.
+const HEADER: usize = 5;
+
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
@@ -37,8 +40,8 @@ impl Flight {
         }
         self.records.extend_from_slice(bytes);
         let mut at = 0;
-        while let Some((kind, content, length)) = record(&self.records[at..])? {
-            at += length;
+        while let Some((kind, content)) = record(&self.records[at..])? {
+            at += HEADER + content.len();
             match kind {
                 HANDSHAKE => self.messages.extend_from_slice(content),
                 ALERT => alert(content)?,
@@ -67,20 +70,20 @@ impl Flight {
     }
 }
 
-/// The first record: its kind, its content, and its length as a whole; `None` if it is not complete.
-fn record(bytes: &[u8]) -> Result<Option<(u8, &[u8], usize)>, ProbeError> {
+/// The first record: its kind and its content; `None` if it is not complete.
+fn record(bytes: &[u8]) -> Result<Option<(u8, &[u8])>, ProbeError> {
     // Seen before a header is complete, since others may say little and then wait for us.
     match *bytes {
         [kind, ..] if !(20..=24).contains(&kind) => return Err(ProbeError::NotTls),
         [_, major, ..] if major != 3 => return Err(ProbeError::NotTls),
         _ => {}
     }
-    let Some((&[kind, _, _, high, low], rest)) = bytes.split_first_chunk() else { return Ok(None) };
+    let Some((&[kind, _, _, high, low], rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
     let length = usize::from(u16::from_be_bytes([high, low]));
     if length > (1 << 14) + 2048 {
         return Err(ProbeError::Broken("a record that is too long"));
     }
-    Ok(rest.get(..length).map(|content| (kind, content, 5 + length)))
+    Ok(rest.get(..length).map(|content| (kind, content)))
 }
 
 /// The first message of a handshake: its kind, its content, and what follows; `None` if it is not complete.
