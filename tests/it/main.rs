@@ -15,6 +15,7 @@ mod commands;
 mod fresh;
 mod interop_dns;
 mod interop_tls;
+mod interop_web;
 mod kafka;
 mod schemas;
 mod structure;
