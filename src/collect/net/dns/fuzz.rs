@@ -25,7 +25,7 @@ pub fn message(data: &[u8]) {
     let Some((&choice, reply)) = data.split_first() else { return };
     let Ok(name) = Name::from_ascii("www.example.cz.") else { return };
     let rr_type = TYPES[usize::from(choice) % TYPES.len()];
-    let question = Question { name, rr_type, recursion: choice & 0x40 != 0 };
+    let question = Question { name, rr_type, recursion: choice & 0x40 != 0, signed: false };
     let query = Query::new(&question, Dress { edns: true, mixed_case: choice & 0x20 != 0 });
     let mut reply = reply.to_vec();
     if choice & 0x80 != 0 && reply.len() >= 12 {
