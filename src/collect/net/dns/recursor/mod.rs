@@ -12,6 +12,8 @@
 
 mod cut;
 mod descent;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod hints;
 mod reply;
 mod servers;
@@ -25,6 +27,9 @@ use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
 use tokio::time::{Instant, timeout_at};
+
+#[cfg(any(test, fuzzing))]
+pub(super) use self::fuzz::reply as fuzz;
 
 use self::cut::{Child, Cut, Delegation};
 use self::waits::Waits;
