@@ -3,7 +3,7 @@
 #
 #   setup.sh build     to build and to run the demo
 #   setup.sh test      that, and what the tests need: Java and Maven for the real Kafka and registry,
-#                      DNS servers (their daemons are not started)
+#                      DNS and web servers (their daemons are not started)
 #
 # Installs what is missing when it may (as root); otherwise prints the one command that needs root, and fails.
 set -euo pipefail
@@ -36,6 +36,9 @@ if [ "${1:-build}" = test ]; then
   need_file /usr/sbin/nsd nsd
   need_file /usr/sbin/unbound unbound
   need ldns-signzone ldnsutils
+  # So are TLS and pages.
+  need_file /usr/sbin/nginx nginx-light
+  need openssl openssl
   java_17 || wanted+=("$(apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 && echo openjdk-17-jre-headless || echo default-jre-headless)")
 fi
 

@@ -116,12 +116,17 @@ fn results_of_names() {
             from_ip: "::1".into(),
             protocol: "TLSv1.3".into(),
             cipher: "TLS_AES_256_GCM_SHA384".into(),
-            certificates: vec![Certificate { dn: "CN=x.cz".into(), der_data: Der(vec![0, 255, 16]) }],
+            certificates: vec![Certificate {
+                dn: "CN=x.cz".into(),
+                der_data: Der(vec![0, 255, 16]),
+                rfc4514_dn: None,
+            }],
+            openssl_cipher: Some("TLS_AES_256_GCM_SHA384".into()),
         }),
         html: Some("<p>\u{e9}</p>".into()),
         html_cut: false,
     };
-    let tls_json = "{\"statusCode\":0,\"error\":null,\"lastAttempt\":3,\"tlsData\":{\"fromIP\":\"::1\",\"protocol\":\"TLSv1.3\",\"cipher\":\"TLS_AES_256_GCM_SHA384\",\"certificates\":[{\"dn\":\"CN=x.cz\",\"derData\":\"AP8Q\"}]},\"html\":\"<p>\u{e9}</p>\"}";
+    let tls_json = "{\"statusCode\":0,\"error\":null,\"lastAttempt\":3,\"tlsData\":{\"fromIP\":\"::1\",\"protocol\":\"TLSv1.3\",\"cipher\":\"TLS_AES_256_GCM_SHA384\",\"certificates\":[{\"dn\":\"CN=x.cz\",\"derData\":\"AP8Q\",\"rfc4514Dn\":null}],\"opensslCipher\":\"TLS_AES_256_GCM_SHA384\"},\"html\":\"<p>\u{e9}</p>\"}";
     check(&tls, tls_json);
     let rdap = RDAPDomainResult {
         status_code: Status::NOT_FOUND,

@@ -18,7 +18,8 @@ pub struct TLSResult {
     pub last_attempt: Timestamp,
     /// The handshake; null iff the status is not 0.
     pub tls_data: Option<TLSData>,
-    /// The page; null if there was none. It may be there although the status is not 0 (page over plain HTTP).
+    /// The page; null if there was none. Where there is no TLS that a page can come over (status not 0, or TLS before
+    /// 1.2), it is that of plain HTTP.
     pub html: Option<String>,
     /// Whether `html` is only the beginning of the page. No field of the record: a header of it says so.
     #[serde(skip)]
@@ -39,6 +40,9 @@ pub struct TLSData {
     pub cipher: String,
     /// The certificates in the order sent: the leaf first.
     pub certificates: Vec<Certificate>,
+    /// The name of the cipher suite in OpenSSL, which the feature extractor knows (seed, 4.5); null if it has none there.
+    #[serde(rename = "opensslCipher", default)]
+    pub openssl_cipher: Option<String>,
 }
 
 /// One certificate of a chain.
@@ -50,4 +54,7 @@ pub struct Certificate {
     pub dn: String,
     /// The certificate, DER.
     pub der_data: Der,
+    /// The distinguished name in RFC 4514 form; null if the certificate cannot be decoded.
+    #[serde(default)]
+    pub rfc4514_dn: Option<String>,
 }

@@ -14,6 +14,8 @@ mod batch;
 mod commands;
 mod fresh;
 mod interop_dns;
+mod interop_tls;
+mod interop_web;
 mod kafka;
 mod schemas;
 mod structure;

@@ -212,3 +212,21 @@ pub fn ordinary_names(scale: usize) -> Vec<String> {
     assert_eq!(names.len(), scale);
     names
 }
+
+/// Whether a text is the expected one; `..` stands for any words.
+pub fn fits(text: &str, expected: &str) -> bool {
+    let mut rest = text;
+    let mut parts = expected.split("..").map(str::trim);
+    let first = parts.next().unwrap_or_default();
+    if !rest.starts_with(first) || (!expected.contains("..") && text != expected) {
+        return false;
+    }
+    rest = &rest[first.len()..];
+    parts.all(|part| match rest.find(part) {
+        Some(at) => {
+            rest = &rest[at + part.len()..];
+            true
+        }
+        None => false,
+    })
+}

@@ -89,9 +89,13 @@ pub fn tls_result() -> impl Strategy<Value = TLSResult> {
     let chain = prop::collection::vec((text(), prop::collection::vec(any::<u8>(), 0..20)), 0..3);
     let data = (text(), chain).prop_map(|(from_ip, chain)| TLSData {
         cipher: from_ip.clone(),
+        openssl_cipher: Some(from_ip.clone()),
         protocol: "TLSv1.3".into(),
         from_ip,
-        certificates: chain.into_iter().map(|(dn, der)| Certificate { dn, der_data: Der(der) }).collect(),
+        certificates: chain
+            .into_iter()
+            .map(|(dn, der)| Certificate { rfc4514_dn: Some(dn.clone()), dn, der_data: Der(der) })
+            .collect(),
     });
     (status(), option(text()), any::<i64>(), option(data), option(text())).prop_map(
         |(status_code, error, at, tls_data, html)| TLSResult {

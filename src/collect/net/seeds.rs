@@ -4,11 +4,12 @@ use super::{dns, http, tls};
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
     ("dns_message", dns::fuzz::message),
     ("domain_name", dns::fuzz::name),
     ("http_answer", http::fuzz::answer),
     ("tls_certificate", tls::fuzz::certificate),
+    ("tls_flight", tls::fuzz::flight),
 ];
 
 #[test]

@@ -1,7 +1,7 @@
 //! The TLS collector: a handshake with one address of a name, and the page that is behind it.
 //!
-//! The handshake decides the status; whatever becomes of the page, what TLS showed is kept. Where there is no TLS, the
-//! page is tried over plain HTTP at the same address. How it is done: `net/tls`, `net/http`.
+//! The handshake decides the status; whatever becomes of the page, what TLS showed is kept. Where there is no TLS that a page
+//! can come over, it is tried over plain HTTP at the same address. How it is done: `net/tls`, `net/http`.
 
 mod config;
 #[cfg(test)]
@@ -17,8 +17,8 @@ pub use config::{HttpConfig, TlsConfig};
 
 use super::Collector;
 use super::net::http::{Connection, FetchLimits, Fetcher, Start};
-use super::net::tls::{Handshake, HandshakeFault, subject};
-use super::net::{DialError, Dialer, NetConfig};
+use super::net::tls::{Handshake, HandshakeError, probe, subject};
+use super::net::{DialError, Dialed, Dialer, NetConfig};
 use crate::clock::SharedClock;
 use crate::model::{
     Certificate, Der, DomainName, Outcome, Status, Subject, TLSData, TLSResult, Timestamp, Verdict,
@@ -37,6 +37,14 @@ pub struct TlsCollector {
 
 /// A status that is not OK, and the message that goes with it.
 type Failed = (Status, String);
+
+/// What is behind an address.
+enum Reached {
+    /// A connection that a page can come over.
+    Connection(Connection),
+    /// Only what TLS shows.
+    Shown(Arc<Handshake>),
+}
 
 impl TlsCollector {
     /// A collector over `dialer`.
@@ -59,24 +67,38 @@ impl TlsCollector {
         Self { tls, http, fetcher, clock }
     }
 
-    async fn connect(&self, name: &DomainName, ip: IpAddr, deadline: Instant) -> Result<Connection, Failed> {
-        let step = || deadline.min(Instant::now() + self.tls.timeout.0);
-        let dialed = self.fetcher.dialer().connect(SocketAddr::new(ip, self.tls.port), step()).await;
-        let dialed = dialed.map_err(|error| {
+    async fn reach(&self, name: &DomainName, ip: IpAddr, deadline: Instant) -> Result<Reached, Failed> {
+        let dialed = self.dial(ip, deadline).await?;
+        let refusal = match Connection::tls(dialed, name.as_str(), self.step(deadline)).await {
+            Ok(connection) => return Ok(Reached::Connection(connection)),
+            Err(HandshakeError::Timeout) => {
+                return Err((Status::TIMEOUT, HandshakeError::Timeout.to_string()));
+            }
+            Err(error) if !error.is_worth_a_probe() => return Err((Status::CANNOT_FETCH, error.to_string())),
+            Err(error) => error,
+        };
+        let again = self.dial(ip, deadline).await?;
+        match probe(again.stream, name.as_str(), self.step(deadline)).await {
+            Ok(shown) => Ok(Reached::Shown(Arc::new(shown))),
+            Err(error) => Err((Status::CANNOT_FETCH, format!("{refusal}; with TLS 1.2 and older: {error}"))),
+        }
+    }
+
+    async fn dial(&self, ip: IpAddr, deadline: Instant) -> Result<Dialed, Failed> {
+        let address = SocketAddr::new(ip, self.tls.port);
+        self.fetcher.dialer().connect(address, self.step(deadline)).await.map_err(|error| {
             let status = match &error {
                 DialError::Refused(_) => Status::UNSUPPORTED_ADDRESS,
                 error if error.timed_out() => Status::TIMEOUT,
                 _ => Status::CANNOT_FETCH,
             };
             (status, error.to_string())
-        })?;
-        Connection::tls(dialed, name.as_str(), step()).await.map_err(|error| {
-            let status = match error.cause {
-                HandshakeFault::Timeout => Status::TIMEOUT,
-                HandshakeFault::Tls(_) | HandshakeFault::Io(_) => Status::CANNOT_FETCH,
-            };
-            (status, error.to_string())
         })
+    }
+
+    /// When a step that starts now must end.
+    fn step(&self, deadline: Instant) -> Instant {
+        deadline.min(Instant::now() + self.tls.timeout.0)
     }
 
     /// The text of the page of `name` at `ip`, and whether that is not all of it; `None` if there is none.
@@ -91,6 +113,14 @@ impl TlsCollector {
         let url = Url::parse(&format!("{scheme}://{name}/")).ok()?;
         let visit = self.fetcher.visit(Start { url, pin: Some(ip), connection }, deadline).await;
         visit.page.ok()?.text(self.tls.max_body.bytes())
+    }
+
+    /// The page over plain HTTP, where that is wanted.
+    async fn plain_page(&self, name: &DomainName, ip: IpAddr, deadline: Instant) -> Option<(String, bool)> {
+        match self.http.fallback {
+            true => self.page("http", name, ip, None, deadline).await,
+            false => None,
+        }
     }
 }
 
@@ -113,26 +143,27 @@ impl Collector for TlsCollector {
             Ok(name) => name,
             Err(error) => return failed((Status::INVALID_DOMAIN_NAME, error.to_string())),
         };
-        match self.connect(&name, ip, deadline).await {
-            Ok(connection) => {
+        let (shown, page) = match self.reach(&name, ip, deadline).await {
+            Ok(Reached::Connection(connection)) => {
                 let shown = connection.handshake.clone();
-                let page = self.page("https", &name, ip, Some(connection), deadline).await;
-                let (html, cut) = page.unzip();
-                TLSResult {
-                    status_code: Status::OK,
-                    error: None,
-                    last_attempt: Timestamp(self.clock.now()),
-                    tls_data: shown.map(|shown| tls_data(ip, &shown)),
-                    html,
-                    html_cut: cut.unwrap_or(false),
-                }
+                (Ok(shown), self.page("https", &name, ip, Some(connection), deadline).await)
             }
-            Err((status, error)) => {
-                let fallback = self.http.fallback && status != Status::UNSUPPORTED_ADDRESS;
-                let page = if fallback { self.page("http", &name, ip, None, deadline).await } else { None };
-                let (html, cut) = page.unzip();
-                TLSResult { html, html_cut: cut.unwrap_or(false), ..failed((status, error)) }
-            }
+            Ok(Reached::Shown(shown)) => (Ok(Some(shown)), self.plain_page(&name, ip, deadline).await),
+            Err(failure @ (Status::UNSUPPORTED_ADDRESS, _)) => (Err(failure), None),
+            Err(failure) => (Err(failure), self.plain_page(&name, ip, deadline).await),
+        };
+        let (html, cut) = page.unzip();
+        let html_cut = cut.unwrap_or(false);
+        match shown {
+            Ok(shown) => TLSResult {
+                status_code: Status::OK,
+                error: None,
+                last_attempt: Timestamp(self.clock.now()),
+                tls_data: shown.map(|shown| tls_data(ip, &shown)),
+                html,
+                html_cut,
+            },
+            Err(failure) => TLSResult { html, html_cut, ..failed(failure) },
         }
     }
 }
@@ -141,10 +172,10 @@ fn tls_data(ip: IpAddr, shown: &Arc<Handshake>) -> TLSData {
     let mut certificates: Vec<Certificate> = shown
         .certificates
         .iter()
-        .map(|der| Certificate {
+        .map(|der| {
             // What cannot be decoded has no name, but is kept.
-            dn: subject(der).unwrap_or_default(),
-            der_data: Der(der.to_vec()),
+            let (dn, rfc4514_dn) = subject(der).map(|names| (names.rfc1779, names.rfc4514)).unzip();
+            Certificate { dn: dn.unwrap_or_default(), rfc4514_dn, der_data: Der(der.to_vec()) }
         })
         .collect();
     // Some servers send a certificate twice; the reference keeps one of them.
@@ -153,6 +184,7 @@ fn tls_data(ip: IpAddr, shown: &Arc<Handshake>) -> TLSData {
         from_ip: ip.to_string(),
         protocol: shown.protocol.to_owned(),
         cipher: shown.cipher.clone(),
+        openssl_cipher: shown.openssl_cipher.map(str::to_owned),
         certificates,
     }
 }

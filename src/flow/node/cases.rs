@@ -1,7 +1,9 @@
 //! The rows of the behaviour report about zone and DNS, from request to result and what follows, on real DNS servers of the
-//! loopback: `tests/cases/zone/rows.toml` and `tests/cases/dns/rows.toml` say what must come of them.
+//! loopback: `tests/cases/zone/rows.toml` and `tests/cases/dns/rows.toml` say what must come of them. TLS: `tls.rs`.
 //!
 //! The clock moves when nothing else does, so that silence takes no time.
+
+mod tls;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -174,6 +176,8 @@ fn request(case: &DnsCase) -> String {
 /// What a node wrote for one request.
 struct Outcome {
     result: Bytes,
+    /// Whether its page is marked as cut.
+    cut: bool,
     /// The requests that follow: topic, and value or address.
     next: Vec<(&'static str, String)>,
 }
@@ -229,7 +233,8 @@ impl Outcome {
             };
             (name, text)
         };
-        Self { result: result.record.value.unwrap(), next: outputs.map(told).collect() }
+        let cut = result.record.headers.text(CUT) == Some(CUT_PAGE);
+        Self { cut, result: result.record.value.unwrap(), next: outputs.map(told).collect() }
     }
 
     /// Compares what follows with what is expected: nothing after a failure, and else what the row says, if it does.

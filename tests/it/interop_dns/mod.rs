@@ -16,6 +16,7 @@ use domainflow::model::DomainName;
 use domainflow::units::Span;
 
 use self::servers::Servers;
+use crate::support::fits;
 
 #[test]
 fn answers_of_nsd_and_unbound_are_read_as_the_table_says() {
@@ -58,24 +59,6 @@ fn check<const N: usize>(table: &str, ask: impl Fn([&str; N]) -> String) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Whether a text is the expected one; `..` stands for any words.
-fn fits(text: &str, expected: &str) -> bool {
-    let mut rest = text;
-    let mut parts = expected.split("..").map(str::trim);
-    let first = parts.next().unwrap_or_default();
-    if !rest.starts_with(first) || (!expected.contains("..") && text != expected) {
-        return false;
-    }
-    rest = &rest[first.len()..];
-    parts.all(|part| match rest.find(part) {
-        Some(at) => {
-            rest = &rest[at + part.len()..];
-            true
-        }
-        None => false,
-    })
 }
 
 fn resolver(config: &DnsConfig) -> Resolver {

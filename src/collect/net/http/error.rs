@@ -1,5 +1,6 @@
 //! Why a visit gave no page. What that means for a record is for its collector to say.
 
+use super::coding::CodingError;
 use crate::collect::net::dial::DialError;
 use crate::collect::net::tls::HandshakeError;
 
@@ -18,6 +19,9 @@ pub enum FetchError {
     /// The connection ended without an answer, or the answer is not HTTP.
     #[error("no HTTP answer: {0}")]
     NotHttp(#[from] hyper::Error),
+    /// The body cannot be read although it came.
+    #[error("{0}")]
+    Coding(#[from] CodingError),
     /// One more redirect than is followed.
     #[error("too many redirects")]
     TooManyRedirects,

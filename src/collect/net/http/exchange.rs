@@ -1,6 +1,6 @@
 //! One request and its answer on one connection, by hyper. Reads the body up to the cap; not that of a redirect.
 //!
-//! Hyper decodes chunks and refuses what is not HTTP. A body that ends early is kept as far as it came.
+//! Hyper decodes chunks and refuses what is not HTTP. A body that ends early is kept as far as it came. Next: `coding.rs`.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::coding::{self, Decoded};
 use super::error::FetchError;
 use super::redirect;
 
@@ -28,7 +29,7 @@ pub struct Bounds {
     pub head: Instant,
     /// When the body must be there; what came until then is kept.
     pub body: Instant,
-    /// Bytes of the body that are read.
+    /// Bytes of the body that are read, and that may come of them.
     pub max_body: usize,
 }
 
@@ -36,9 +37,9 @@ pub struct Bounds {
 pub struct Exchanged {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// Empty for a redirect, whose body is not read.
+    /// Without its content coding; empty for a redirect, whose body is not read.
     pub body: Bytes,
-    /// Whether the body is longer than what was read.
+    /// Whether the body is longer than that.
     pub truncated: bool,
     /// When the head was there.
     pub head_at: Instant,
@@ -73,9 +74,12 @@ where
         };
         let head_at = Instant::now();
         let (head, body) = response.into_parts();
-        let (body, truncated) = match redirect::location(head.status, &head.headers) {
-            Some(_) => (Bytes::new(), false),
-            None => read(body, bounds.max_body, bounds.body).await,
+        let Decoded { body, truncated } = match redirect::location(head.status, &head.headers) {
+            Some(_) => Decoded::default(),
+            None => {
+                let (sent, broken_off) = read(body, bounds.max_body, bounds.body).await;
+                coding::decode(&head.headers, sent, broken_off, bounds.max_body)?
+            }
         };
         Ok(Exchanged { status: head.status, headers: head.headers, body, truncated, head_at })
     };
@@ -93,7 +97,7 @@ fn request(url: &Url, user_agent: &HeaderValue) -> Option<Request<Empty<Bytes>>>
         .header(HOST, redirect::host_header(url))
         .header(USER_AGENT, user_agent)
         .header(ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
-        .header(ACCEPT_ENCODING, "identity")
+        .header(ACCEPT_ENCODING, coding::ACCEPTED)
         .header(CONNECTION, "close")
         .body(Empty::new())
         .ok()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_ENCODING, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::{HeaderMap, StatusCode};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -42,7 +42,7 @@ pub struct FetchLimits {
     pub downgrade: bool,
     /// How long a step may take: to connect, to shake hands, to get the head, to get the body.
     pub step: Duration,
-    /// Bytes of a body that are kept.
+    /// Bytes of a body that are read, and that are kept once it is decoded.
     pub max_body: usize,
 }
 
@@ -109,9 +109,9 @@ pub struct Answer {
 pub struct Page {
     /// Its head.
     pub answer: Answer,
-    /// The body as sent, without transfer coding; at most [`FetchLimits::max_body`] bytes.
+    /// The body without transfer and content coding; at most [`FetchLimits::max_body`] bytes.
     pub body: Bytes,
-    /// Whether the body is longer than that, broke off, or did not end in time.
+    /// Whether the body is longer than that, broke off, cannot be decoded to its end, or did not end in time.
     pub truncated: bool,
 }
 
@@ -125,11 +125,9 @@ pub struct Visit {
 }
 
 impl Page {
-    /// The page as text, at most `max` bytes of UTF-8, and whether that is not all of it; `None` if it is empty, or
-    /// compressed although we asked not to.
+    /// The page as text, at most `max` bytes of UTF-8, and whether that is not all of it; `None` if it is empty.
     pub fn text(&self, max: usize) -> Option<(String, bool)> {
-        let coding = self.answer.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
-        if self.body.is_empty() || coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+        if self.body.is_empty() {
             return None;
         }
         let mut text = charset::text(&self.answer.headers, &self.body, self.truncated);

@@ -6,14 +6,15 @@
 //!
 //! ```text
 //! fetch.rs     the loop along the redirects          redirect.rs  where a redirect leads, and whether it is followed
-//! exchange.rs  one request, one answer (hyper)       charset.rs   the bytes of a page as text
-//! error.rs     why there is no page
+//! exchange.rs  one request, one answer (hyper)       coding.rs    the body without gzip, deflate, br, zstd
+//! error.rs     why there is no page                  charset.rs   the bytes of a page as text
 //! ```
 //!
 //! [`Dialer`]: super::Dialer
 
 mod charset;
 pub mod client;
+mod coding;
 mod error;
 mod exchange;
 mod fetch;

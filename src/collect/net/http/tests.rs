@@ -67,7 +67,7 @@ async fn a_page_comes_with_what_led_to_it() {
         asked[0]
             .starts_with("GET / HTTP/1.1\r\nhost: t.example\r\nuser-agent: tester/1 (+https://t.example)")
     );
-    assert!(asked[0].contains("accept-encoding: identity\r\n"));
+    assert!(asked[0].contains("accept-encoding: gzip, deflate, br, zstd\r\n"));
     assert!(asked[1].starts_with("GET /x?y HTTP/1.1\r\nhost: other.example\r\n"));
 }
 
@@ -190,11 +190,22 @@ async fn keeps_as_much_of_a_body_as_there_is() {
 }
 
 #[tokio::test]
-async fn compressed_pages_have_no_text() {
-    let server = Server::http(|_| http("200 OK", "content-encoding: gzip\r\n", "\x1f\u{8b}")).await;
-    let fetcher = Fetcher::new(dialer(&[]), "tester", limits(server.address.port()));
-    let page = visit(&fetcher, "http://t.example/", Some("127.0.0.1")).await.page.unwrap();
-    assert_eq!((page.text(1000), page.body.is_empty()), (None, false));
+async fn compressed_pages_are_read_as_far_as_they_can_be() {
+    let zstd = zstd::bulk::compress(b"<p>\xc5\xa1", 1).unwrap();
+    let long = zstd::bulk::compress(&[b'x'; 3000], 1).unwrap();
+    for (coding, body, text) in [
+        ("zstd", &zstd[..], Ok(("<p>\u{161}".to_owned(), false))),
+        ("zstd", &long, Ok(("x".repeat(1000), true))),
+        ("zstd", b"<p>plain", Err("the body is not in zstd")),
+        ("utf-8", b"<p>plain", Ok(("<p>plain".to_owned(), false))),
+    ] {
+        let reply = http("200 OK", &format!("content-encoding: {coding}\r\n"), body);
+        let server = Server::http(move |_| reply.clone()).await;
+        let fetcher = Fetcher::new(dialer(&[]), "tester", limits(server.address.port()));
+        let page = visit(&fetcher, "http://t.example/", Some("127.0.0.1")).await.page;
+        let read = page.map(|page| page.text(5000).unwrap()).map_err(|error| error.to_string());
+        assert_eq!(read, text.map_err(str::to_owned), "{coding}");
+    }
 }
 
 #[tokio::test]

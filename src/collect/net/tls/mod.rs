@@ -1,11 +1,13 @@
 //! TLS handshakes that show what a server has, whoever it is: protocol, cipher suite and certificate chain.
 //!
 //! Any certificate is accepted and nothing is trusted: whether a chain is valid is for others to judge. TLS 1.2 and 1.3
-//! by rustls; TLS 1.0 and 1.1 need a raw ClientHello, which will be a sibling of this file with the same [`Handshake`].
-//! Next: `verifier.rs` for what is accepted, `subject.rs` for distinguished names.
+//! by rustls, which a page can follow; what rustls does not speak by `prober/`, as far as the certificates.
+//! Next: `verifier.rs` for what is accepted, `subject.rs` for distinguished names, `ciphers.rs` for those of suites.
 
+mod ciphers;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod prober;
 mod subject;
 mod verifier;
 
@@ -20,33 +22,38 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub use subject::subject;
-use verifier::Recorder;
+pub use prober::{ProbeError, probe};
+pub use subject::{Names, subject};
+use verifier::AcceptAll;
 
 /// What a handshake showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
-    /// `TLSv1.2` or `TLSv1.3`.
+    /// `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`.
     pub protocol: &'static str,
-    /// The IANA name of the cipher suite.
+    /// The IANA name of the cipher suite; of one without a name here its number, `0x1A2B`.
     pub cipher: String,
-    /// The certificates in the order sent, the leaf first; not parsed. At most 64 KiB in all (rustls' bound).
+    /// Its name in OpenSSL, if it has one there.
+    pub openssl_cipher: Option<&'static str>,
+    /// The certificates in the order sent, the leaf first; not parsed. Less than 100 KiB in all.
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
-/// Why a handshake failed, and the certificates that were seen before it did.
-#[derive(Debug, thiserror::Error)]
-#[error("{cause}")]
-pub struct HandshakeError {
-    /// What went wrong.
-    pub cause: HandshakeFault,
-    /// The certificates that the server had sent by then, the leaf first.
-    pub certificates: Vec<CertificateDer<'static>>,
+impl Handshake {
+    fn new(protocol: &'static str, cipher: u16, certificates: Vec<CertificateDer<'static>>) -> Self {
+        let suite = ciphers::suite(cipher);
+        Self {
+            protocol,
+            cipher: suite.map_or_else(|| format!("0x{cipher:04X}"), |suite| suite.iana.to_owned()),
+            openssl_cipher: suite.map(|suite| suite.openssl),
+            certificates,
+        }
+    }
 }
 
-/// What went wrong in a handshake.
+/// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]
-pub enum HandshakeFault {
+pub enum HandshakeError {
     /// The server fell silent.
     #[error("TLS handshake timed out")]
     Timeout,
@@ -58,7 +65,14 @@ pub enum HandshakeFault {
     Io(io::Error),
 }
 
-impl From<io::Error> for HandshakeFault {
+impl HandshakeError {
+    /// Whether the server may have more to say to [`probe`]: it speaks TLS, or nobody can tell.
+    pub fn is_worth_a_probe(&self) -> bool {
+        !matches!(self, Self::Timeout | Self::Tls(rustls::Error::InvalidMessage(_)))
+    }
+}
+
+impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> Self {
         // tokio-rustls hands errors of rustls on inside of I/O errors.
         match error.downcast::<rustls::Error>() {
@@ -75,57 +89,35 @@ pub async fn handshake(
     name: &str,
     deadline: Instant,
 ) -> Result<(Box<TlsStream<TcpStream>>, Handshake), HandshakeError> {
-    let recorder = Arc::new(Recorder::default());
-    let failed = |cause: HandshakeFault| HandshakeError { cause, certificates: recorder.certificates() };
-
     // rustls sends no SNI for an address; which one does not matter, as nothing is checked against it.
     let nameless = || ServerName::from(std::net::IpAddr::from([0, 0, 0, 0]));
     let server = ServerName::try_from(name.to_owned()).unwrap_or_else(|_| nameless());
-
-    // A failed handshake leaves no connection to ask for the chain, and the verifier does not learn on which connection
-    // it works: one verifier, and so one configuration, for each.
-    let mut config = CONFIG.clone();
-    config.dangerous().set_certificate_verifier(recorder.clone());
-
-    let connecting = TlsConnector::from(Arc::new(config)).connect(server, stream);
-    let stream = match timeout_at(deadline, connecting).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(failed(error.into())),
-        Err(_) => return Err(failed(HandshakeFault::Timeout)),
-    };
+    let connecting = TlsConnector::from(CONFIG.clone()).connect(server, stream);
+    let stream = timeout_at(deadline, connecting).await.map_err(|_| HandshakeError::Timeout)??;
     let (_, connection) = stream.get_ref();
-    let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
-    let handshake = Handshake {
-        protocol: match connection.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            _ => "TLSv1.2",
-        },
-        cipher: suite.map(iana_name).unwrap_or_default(),
-        certificates: recorder.certificates(),
+    let protocol = match connection.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        _ => "TLSv1.2",
     };
+    // A handshake that is done has agreed on a suite.
+    let cipher = connection.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite()));
+    let chain = connection.peer_certificates().unwrap_or_default();
+    let chain = chain.iter().map(|der| der.clone().into_owned()).collect();
+    let handshake = Handshake::new(protocol, cipher, chain);
     Ok((Box::new(stream), handshake))
 }
 
 /// What all handshakes have in common. Each is a full one: a resumed session shows no certificates.
-static CONFIG: LazyLock<ClientConfig> = LazyLock::new(|| {
+static CONFIG: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring supports TLS 1.2 and 1.3")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Recorder::default()))
+        .with_custom_certificate_verifier(Arc::new(AcceptAll))
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
-    config
+    Arc::new(config)
 });
-
-/// rustls marks the suites of TLS 1.3 in their names, IANA does not.
-fn iana_name(suite: rustls::CipherSuite) -> String {
-    let name = format!("{suite:?}");
-    match name.strip_prefix("TLS13_") {
-        Some(rest) => format!("TLS_{rest}"),
-        None => name,
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,7 @@
-//! Accepts every certificate and every signature, and keeps the chain: also that of a handshake that fails later.
+//! Accepts every certificate and every signature.
 //!
 //! Signatures are not checked, so schemes can be offered that ring does not know: hosts with P-521, Ed448 or old RSA
 //! keys answer only if theirs is offered (measured: network prototype, section 3).
-
-use std::sync::{Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -26,28 +24,19 @@ const SCHEMES: [SignatureScheme; 13] = [
     SignatureScheme::RSA_PKCS1_SHA1,
 ];
 
-/// The verifier of one handshake, which keeps the chain that it is shown.
-#[derive(Debug, Default)]
-pub struct Recorder(Mutex<Vec<CertificateDer<'static>>>);
+/// The verifier of all handshakes.
+#[derive(Debug)]
+pub struct AcceptAll;
 
-impl Recorder {
-    /// The chain seen so far, the leaf first.
-    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl ServerCertVerifier for Recorder {
+impl ServerCertVerifier for AcceptAll {
     fn verify_server_cert(
         &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
+        _leaf: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
         _name: &ServerName<'_>,
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = chain.collect();
         Ok(ServerCertVerified::assertion())
     }
 
