@@ -27,8 +27,8 @@ fn main() {
         // The reader is there before the first record.
         (0..names).for_each(|name| [Part::Zone, Part::Rdap].iter().for_each(|part| join.write(name, *part)));
         join.flush();
-        join.wait("names", |status| status.contains(&format!("\"open\":{names}")));
-        let (cpu, cuts, start) = (join.cpu(), join.counter("domainflow_cuts_total"), Instant::now());
+        join.job.wait("names", |status| status.contains(&format!("\"open\":{names}")));
+        let (cpu, cuts, start) = (join.job.cpu(), join.job.counter("domainflow_cuts_total"), Instant::now());
         let (mut written, mut took) = (vec![start; names], vec![]);
         let mut next = 0;
         while took.len() < names {
@@ -50,8 +50,8 @@ fn main() {
             at(50),
             at(99),
             at(100),
-            (join.counter("domainflow_cuts_total") - cuts) / seconds,
-            (join.cpu() - cpu) / names as f64 * 1e6,
+            (join.job.counter("domainflow_cuts_total") - cuts) / seconds,
+            (join.job.cpu() - cpu) / names as f64 * 1e6,
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Why: names whose parts are late stay open; a million of them must fit, and leave nothing behind once they complete.
 //! What: memory of the job and size of its store with a million names open, and after their completion, over time.
-//! Knobs: NAMES; needs a running Kafka (`scripts/servers/servers.sh up`).
+//! Knobs: NAMES, and FIRST, which came before; needs a running Kafka (`scripts/servers/servers.sh up`).
 
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 
@@ -11,43 +11,44 @@ use std::time::{Duration, Instant};
 use on_kafka::{Join, Part};
 
 const NAMES: usize = 1_000_000;
-/// Names before that.
+/// Names before that; FIRST says another number.
 const FIRST: usize = 100_000;
 
 fn main() {
     let join = Join::start(&["join.patience=2h", "join.grace=1s"]);
+    let before = std::env::var("FIRST").ok().and_then(|names| names.parse().ok()).unwrap_or(FIRST);
     let start = Instant::now();
     let show = |what: &str| {
-        let (memory, store) = (join.memory(), join.store());
+        let (memory, store) = (join.job.memory(), join.job.store());
         println!("{:4.0} s | {memory:.0} MB | {store:.0} MB | {what}", start.elapsed().as_secs_f64());
     };
     println!("time | memory | store | ");
     // What a job needs that has held some names and written them.
-    let first = NAMES..NAMES + FIRST;
+    let first = NAMES..NAMES + before;
     first.clone().for_each(|name| [Part::Zone, Part::Rdap].iter().for_each(|part| join.write(name, *part)));
     join.flush();
-    join.wait("the first names open", |status| status.contains(&format!("\"open\":{FIRST}")));
+    join.job.wait("the first names open", |status| status.contains(&format!("\"open\":{before}")));
     std::thread::sleep(Duration::from_secs(5));
     first.for_each(|name| join.write(name, Part::Dns));
     join.flush();
-    join.wait("the first names joined", |status| {
-        status.contains(&format!("\"complete\":{FIRST}")) && status.contains("\"open\":0")
+    join.job.wait("the first names joined", |status| {
+        status.contains(&format!("\"complete\":{before}")) && status.contains("\"open\":0")
     });
     std::thread::sleep(Duration::from_secs(10));
-    show(&format!("{FIRST} names joined"));
+    show(&format!("{before} names joined"));
     for (what, part) in [("zones", Part::Zone), ("registrations", Part::Rdap)] {
         (0..NAMES).for_each(|name| join.write(name, part));
         join.flush();
         show(&format!("{what} of {NAMES} names written"));
     }
-    join.wait("all names open", |status| status.contains(&format!("\"open\":{NAMES}")));
+    join.job.wait("all names open", |status| status.contains(&format!("\"open\":{NAMES}")));
     std::thread::sleep(Duration::from_secs(15));
     show("all open");
     (0..NAMES).for_each(|name| join.write(name, Part::Dns));
     join.flush();
     show("the last parts written");
-    let complete = format!("\"complete\":{}", NAMES + FIRST);
-    join.wait("all names joined", |status| status.contains(&complete) && status.contains("\"open\":0"));
+    let complete = format!("\"complete\":{}", NAMES + before);
+    join.job.wait("all names joined", |status| status.contains(&complete) && status.contains("\"open\":0"));
     show("all joined");
     for _ in 0..6 {
         std::thread::sleep(Duration::from_secs(10));

@@ -1,5 +1,5 @@
-//! The join as a process on a running Kafka (`scripts/servers/servers.sh up`), with topics of its own in JSON; parts are
-//! written and joined records read by plain clients.
+//! A flow as a process on a running Kafka (`scripts/servers/servers.sh up`), with topics of its own in JSON; and the join
+//! alone, whose parts are written and whose records are read by plain clients.
 
 #![allow(dead_code, reason = "each bench uses a part")]
 
@@ -11,19 +11,24 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 
-/// Joins of this process: each has topics of its own.
-static STARTED: AtomicUsize = AtomicUsize::new(0);
+/// Prefixes of this process: each has topics of its own.
+static PREFIXES: AtomicUsize = AtomicUsize::new(0);
 
 /// Partitions of each topic.
 const PARTITIONS: &str = "4";
 
-/// A running join.
-pub struct Join {
-    job: Child,
-    brokers: String,
-    prefix: String,
+/// A running job.
+pub struct Job {
+    process: Child,
     admin: String,
     dir: tempfile::TempDir,
+}
+
+/// A running join.
+pub struct Join {
+    pub job: Job,
+    brokers: String,
+    prefix: String,
     producer: ThreadedProducer<DefaultProducerContext>,
 }
 
@@ -36,23 +41,46 @@ pub enum Part {
     Dns,
 }
 
-impl Join {
-    /// Makes topics and starts the job with further settings.
-    pub fn start(settings: &[&str]) -> Self {
-        let servers =
-            Command::new("scripts/servers/servers.sh").arg("env").output().expect("the script runs");
-        let servers = String::from_utf8_lossy(&servers.stdout).into_owned();
-        let brokers = servers.lines().find_map(|line| line.strip_prefix("KAFKA_BOOTSTRAP="));
-        let brokers = brokers.expect("Kafka runs: scripts/servers/servers.sh up").to_owned();
+/// Where the brokers listen.
+pub fn brokers() -> String {
+    let servers = Command::new("scripts/servers/servers.sh").arg("env").output().expect("the script runs");
+    let servers = String::from_utf8_lossy(&servers.stdout).into_owned();
+    let brokers = servers.lines().find_map(|line| line.strip_prefix("KAFKA_BOOTSTRAP="));
+    brokers.expect("Kafka runs: scripts/servers/servers.sh up").to_owned()
+}
+
+/// A prefix for topics that nobody has yet.
+pub fn prefix() -> String {
+    format!("bench-{}-{}", std::process::id(), PREFIXES.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A flow named `name`, whose topics begin with `prefix` and a dot.
+pub fn flow(text: &str, name: &str, prefix: &str) -> String {
+    let mut spec = String::new();
+    for line in text.lines() {
+        spec.push_str(&if line.starts_with("name:") { format!("name: {name}") } else { line.to_owned() });
+        spec.push('\n');
+    }
+    for topic in ["to_process_", "processed_", "collected_IP_data", "all_collected_data"] {
+        spec = spec.replace(&format!(" {topic}"), &format!(" {prefix}.{topic}"));
+    }
+    spec + &format!("\ndead_letters: {prefix}.dead_letters\n")
+}
+
+/// A producer that takes whatever comes.
+pub fn producer(brokers: &str) -> ThreadedProducer<DefaultProducerContext> {
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("linger.ms", "1")
+        .set("queue.buffering.max.messages", "10000000")
+        .create()
+        .expect("a producer")
+}
+
+impl Job {
+    /// Makes topics and starts the job with further settings; it runs when this returns.
+    pub fn start(brokers: &str, spec: &str, settings: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let prefix = format!("bench-{}-{number}", std::process::id());
-        let mut spec =
-            include_str!("../../dataflows/join.yaml").replace("name: join", &format!("name: {prefix}"));
-        for topic in ["processed_", "collected_IP_data", "all_collected_data"] {
-            spec = spec.replace(&format!(" {topic}"), &format!(" {prefix}.{topic}"));
-        }
-        spec.push_str(&format!("\ndead_letters: {prefix}.dead_letters\n"));
         let flow = dir.path().join("flow.yaml");
         std::fs::write(&flow, spec).expect("a file");
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("a port");
@@ -73,16 +101,85 @@ impl Join {
             command
         };
         assert!(command(&["topics", "create"]).status().expect("the program runs").success());
-        let job = command(&["run"]).spawn().expect("the program runs");
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", &brokers)
-            .set("linger.ms", "1")
-            .set("queue.buffering.max.messages", "10000000")
-            .create()
-            .expect("a producer");
-        let join = Self { job, brokers, prefix, admin: port.to_string(), dir, producer };
-        join.wait("readiness", |status| status.contains("\"health\":\"running\""));
-        join
+        let process = command(&["run"]).spawn().expect("the program runs");
+        let job = Self { process, admin: port.to_string(), dir };
+        job.wait("readiness", |status| status.contains("\"health\":\"running\""));
+        job
+    }
+
+    /// Waits until the job says so.
+    pub fn wait(&self, what: &str, mut is: impl FnMut(&str) -> bool) {
+        let since = Instant::now();
+        while !self.page("/status").is_some_and(|status| is(&status)) {
+            assert!(since.elapsed() < Duration::from_secs(900), "{what}: not in time");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// A page of the admin port.
+    pub fn page(&self, path: &str) -> Option<String> {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(&self.admin).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer.split_once("\r\n\r\n")?.1.to_owned())
+    }
+
+    /// A counter of `/metrics`.
+    pub fn counter(&self, name: &str) -> f64 {
+        let metrics = self.page("/metrics").unwrap_or_default();
+        let values = metrics.lines().filter(|line| line.starts_with(name));
+        values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Processor seconds of the job.
+    pub fn cpu(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
+        let ticks: f64 = stat.split(' ').skip(13).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+        ticks / 100.0
+    }
+
+    /// Resident memory of the job now, in MB.
+    pub fn memory(&self) -> f64 {
+        self.in_memory("VmRSS:")
+    }
+
+    /// The most that it was, in MB.
+    pub fn peak_memory(&self) -> f64 {
+        self.in_memory("VmHWM:")
+    }
+
+    fn in_memory(&self, what: &str) -> f64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(what));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kilobytes.unwrap_or(0.0) / 1024.0
+    }
+
+    /// Bytes of the store's files, in MB.
+    pub fn store(&self) -> f64 {
+        let files = std::fs::read_dir(self.dir.path().join("state/db")).into_iter().flatten().flatten();
+        files.filter_map(|file| Some(file.metadata().ok()?.len() as f64)).sum::<f64>() / 1e6
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+impl Join {
+    /// Makes topics and starts the job with further settings.
+    pub fn start(settings: &[&str]) -> Self {
+        let (brokers, prefix) = (brokers(), prefix());
+        let spec = flow(include_str!("../../dataflows/join.yaml"), &prefix, &prefix);
+        let job = Job::start(&brokers, &spec, settings);
+        let producer = producer(&brokers);
+        Self { job, brokers, prefix, producer }
     }
 
     /// Writes a part of the name with this number; it is on its way when this returns.
@@ -134,60 +231,6 @@ impl Join {
             .expect("a consumer");
         consumer.subscribe(&[&format!("{}.all_collected_data", self.prefix)]).expect("a topic");
         consumer
-    }
-
-    /// Waits until the job says so.
-    pub fn wait(&self, what: &str, mut is: impl FnMut(&str) -> bool) {
-        let since = Instant::now();
-        while !self.page("/status").is_some_and(|status| is(&status)) {
-            assert!(since.elapsed() < Duration::from_secs(900), "{what}: not in time");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// A page of the admin port.
-    pub fn page(&self, path: &str) -> Option<String> {
-        use std::io::{Read as _, Write as _};
-        let mut stream = std::net::TcpStream::connect(&self.admin).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer.split_once("\r\n\r\n")?.1.to_owned())
-    }
-
-    /// A counter of `/metrics`.
-    pub fn counter(&self, name: &str) -> f64 {
-        let metrics = self.page("/metrics").unwrap_or_default();
-        let values = metrics.lines().filter(|line| line.starts_with(name));
-        values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-    }
-
-    /// Processor seconds of the job.
-    pub fn cpu(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.job.id())).unwrap_or_default();
-        let ticks: f64 = stat.split(' ').skip(13).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-        ticks / 100.0
-    }
-
-    /// Resident memory of the job, in MB.
-    pub fn memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.job.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        kilobytes.unwrap_or(0.0) / 1024.0
-    }
-
-    /// Bytes of the store's files, in MB.
-    pub fn store(&self) -> f64 {
-        let files = std::fs::read_dir(self.dir.path().join("state/db")).into_iter().flatten().flatten();
-        files.filter_map(|file| Some(file.metadata().ok()?.len() as f64)).sum::<f64>() / 1e6
-    }
-}
-
-impl Drop for Join {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.job.id().to_string()).status();
-        let _ = self.job.wait();
     }
 }
 

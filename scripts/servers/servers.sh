@@ -82,7 +82,8 @@ await() {
   local name=$1 deadline=$((SECONDS + patience))
   shift
   until "$@"; do
-    runs "$name" || fail "$name ended while it started, see $run/$name/log"
+    runs "$name" || fail "$name ended while it started, see $run/$name/log
+$(tail -n 8 "$run/$name/log")"
     [ $SECONDS -lt $deadline ] || fail "$name was not ready within $patience s, see $run/$name/log"
     sleep 0.1
   done

@@ -18,7 +18,7 @@ pub struct TLSResult {
     pub last_attempt: Timestamp,
     /// The handshake; null iff the status is not 0.
     pub tls_data: Option<TLSData>,
-    /// The page; null if there was none. Where there is no TLS that a page can come over (status not 0, or TLS before
+    /// The page, which may be empty; null if there was none. Where there is no TLS that a page can come over (status not 0, or TLS before
     /// 1.2), it is that of plain HTTP.
     pub html: Option<String>,
     /// Whether `html` is only the beginning of the page. No field of the record: a header of it says so.

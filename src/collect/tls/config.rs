@@ -17,7 +17,7 @@ pub struct TlsConfig {
     pub max_redirects: usize,
     /// Whether a redirect from https to plain http is followed; if not, it gives no page.
     pub downgrade: bool,
-    /// Bytes of a page that are read, and of its text that are kept.
+    /// Bytes of a page that are read, that come of them when they are unpacked, and of its text that are kept.
     pub max_body: Size,
 }
 

@@ -112,7 +112,7 @@ impl TlsCollector {
     ) -> Option<(String, bool)> {
         let url = Url::parse(&format!("{scheme}://{name}/")).ok()?;
         let visit = self.fetcher.visit(Start { url, pin: Some(ip), connection }, deadline).await;
-        visit.page.ok()?.text(self.tls.max_body.bytes())
+        Some(visit.page.ok()?.text(self.tls.max_body.bytes()))
     }
 
     /// The page over plain HTTP, where that is wanted.

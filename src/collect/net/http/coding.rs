@@ -4,10 +4,10 @@
 //! well it was packed. It is decoded in one go, so that no more windows are in memory than threads. What cannot be decoded
 //! to its end is kept as far as it goes. Which bytes are read: `exchange.rs`.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use bytes::Bytes;
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use hyper::HeaderMap;
 use hyper::header::CONTENT_ENCODING;
 
@@ -75,9 +75,9 @@ impl Coding {
         }
     }
 
-    fn reader(self, sent: &[u8]) -> Result<Box<dyn Read + '_>, std::io::Error> {
+    fn reader(self, sent: &[u8]) -> io::Result<Box<dyn Read + '_>> {
         Ok(match self {
-            Self::Gzip => Box::new(MultiGzDecoder::new(sent)),
+            Self::Gzip => Box::new(Members(GzDecoder::new(sent))),
             // Its header says deflate with a window of at most 32 KiB; a raw stream does not begin so.
             Self::Deflate if sent.first().is_some_and(|first| first & 0x8f == 8) => {
                 Box::new(ZlibDecoder::new(sent))
@@ -85,7 +85,7 @@ impl Coding {
             Self::Deflate => Box::new(DeflateDecoder::new(sent)),
             // A window of up to 1 GiB, which is no brotli of the web.
             Self::Brotli if sent.first().is_some_and(|first| first & 0x7f == LARGE_WINDOW) => {
-                return Err(std::io::ErrorKind::InvalidData.into());
+                return Err(io::ErrorKind::InvalidData.into());
             }
             Self::Brotli => Box::new(brotli_decompressor::Decompressor::new(sent, BROTLI_BUFFER)),
             Self::Zstd => {
@@ -94,6 +94,22 @@ impl Coding {
                 Box::new(decoder)
             }
         })
+    }
+}
+
+/// The members of a gzip stream one after another (RFC 1952 section 2.2), without what some servers put behind the last.
+struct Members<'a>(GzDecoder<&'a [u8]>);
+
+impl Read for Members<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.0.read(into)?;
+            let rest = *self.0.get_ref();
+            if read > 0 || into.is_empty() || !rest.starts_with(&[0x1f, 0x8b]) {
+                return Ok(read);
+            }
+            self.0 = GzDecoder::new(rest);
+        }
     }
 }
 

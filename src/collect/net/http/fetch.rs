@@ -125,17 +125,14 @@ pub struct Visit {
 }
 
 impl Page {
-    /// The page as text, at most `max` bytes of UTF-8, and whether that is not all of it; `None` if it is empty.
-    pub fn text(&self, max: usize) -> Option<(String, bool)> {
-        if self.body.is_empty() {
-            return None;
-        }
+    /// The page as text, at most `max` bytes of UTF-8, and whether that is not all of it.
+    pub fn text(&self, max: usize) -> (String, bool) {
         let mut text = charset::text(&self.answer.headers, &self.body, self.truncated);
         // Decoded text may be longer than its bytes.
         let kept = text.floor_char_boundary(max);
         let cut = self.truncated || kept < text.len();
         text.truncate(kept);
-        Some((text, cut))
+        (text, cut)
     }
 }
 

@@ -1,0 +1,118 @@
+//! Why: a collector is only as fast as what is around it: requests from Kafka, results and follow-ups to Kafka, exactly once.
+//! What: names a second and processor time of a process that runs one collector of the lab over a running Kafka, results
+//! committed; zone, then DNS with the requests that zone made, then TLS and page with those that DNS made.
+//! Knobs: NAMES; needs a running Kafka (`scripts/servers/servers.sh up`).
+
+#![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
+
+mod on_kafka;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use on_kafka::{Job, brokers, flow, prefix, producer};
+use rdkafka::producer::{BaseRecord, Producer as _};
+
+/// Names of the lab; NAMES says another number.
+const NAMES: usize = 20_000;
+
+/// The nodes one by one; the results of each make the requests of those after it.
+const NODES: [&str; 3] = [
+    "zone: { collector: zone, from: to_process_zone, to: processed_zone, \
+     follow_ups: { dns: to_process_DNS, rdap-dn: to_process_RDAP_DN } }",
+    "dns: { collector: dns, from: to_process_DNS, to: processed_DNS, \
+     follow_ups: { tls: to_process_TLS, ip: to_process_IP } }",
+    "tls: { collector: tls, from: to_process_TLS, to: processed_TLS }",
+];
+
+/// A lab as a process of its own, so that its processor time is not the job's.
+struct Lab {
+    process: Child,
+    settings: Vec<String>,
+    names: Vec<String>,
+}
+
+impl Lab {
+    fn start(names: usize) -> Self {
+        let scale = names.to_string();
+        let lab = |what: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_domainflow"));
+            command.args(["lab", "--scale", &scale, what]);
+            command
+        };
+        let list = lab("--names").output().expect("the program runs").stdout;
+        let list = String::from_utf8(list).expect("names");
+        let mut process = lab("--settings")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        // The settings are all there once it says that it runs; its output stays open.
+        let (out, err) = (process.stdout.take().expect("piped"), process.stderr.take().expect("piped"));
+        let runs =
+            BufReader::new(err).lines().map_while(Result::ok).any(|line| line.contains("the lab runs"));
+        assert!(runs, "the lab does not start");
+        let mut lines = BufReader::new(out);
+        let mut settings = vec![];
+        while settings.is_empty() || !lines.buffer().is_empty() {
+            let mut line = String::new();
+            lines.read_line(&mut line).expect("a setting");
+            settings.push(line.trim_end().to_owned());
+        }
+        let names = list.lines().take(names).map(str::to_owned).collect();
+        Self { process, settings, names }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// Requests of the job's only node that are done, and those that are not yet.
+fn progress(status: &str) -> (f64, f64) {
+    let after = |key: &str| {
+        let values = status.split(key).skip(1);
+        let digits =
+            values.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<f64>().ok());
+        digits.sum()
+    };
+    (after("\"done\":"), after("\"lag\":"))
+}
+
+fn main() {
+    let names = std::env::var("NAMES").ok().and_then(|names| names.parse().ok()).unwrap_or(NAMES);
+    let (lab, brokers, topics) = (Lab::start(names), brokers(), prefix());
+    let settings: Vec<&str> = lab.settings.iter().map(String::as_str).collect();
+    println!("node | names | names/s | processor time of 1,000 | peak memory");
+    for (turn, node) in NODES.iter().enumerate() {
+        let text = format!("version: 1\nname: node\nnodes:\n  {node}\n");
+        let job = Job::start(&brokers, &flow(&text, &format!("{topics}-{turn}"), &topics), &settings);
+        let (start, cpu) = (Instant::now(), job.cpu());
+        if turn == 0 {
+            let producer = producer(&brokers);
+            let topic = format!("{topics}.to_process_zone");
+            for name in &lab.names {
+                // Without a value the request is the usual one.
+                producer
+                    .send(BaseRecord::<_, ()>::to(&topic).key(name))
+                    .map_err(|(error, _)| error)
+                    .expect("room");
+            }
+            producer.flush(Duration::from_secs(60)).expect("the brokers take it");
+        }
+        let mut done = 0.0;
+        job.wait("requests", |status| {
+            let (now, left) = progress(status);
+            done = now;
+            left == 0.0 && done > names as f64 / 2.0
+        });
+        let seconds = start.elapsed().as_secs_f64();
+        let name = node.split(':').next().unwrap_or_default();
+        let cpu = (job.cpu() - cpu) * 1e3 / done;
+        println!("{name} | {done} | {:.0} | {cpu:.2} s | {:.0} MB", done / seconds, job.peak_memory());
+    }
+}
