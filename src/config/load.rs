@@ -245,7 +245,7 @@ fn without_unset(table: &Table) -> Table {
         matches!(
             (section, key),
             ("net", "ca_file" | "deny_networks" | "opt_out")
-                | ("dns", "public_suffix_list" | "root_hints")
+                | ("dns", "public_suffix_list" | "root_hints" | "trust_anchor")
                 | ("geo", "city_db" | "asn_db")
         )
     };

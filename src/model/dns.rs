@@ -63,6 +63,10 @@ pub struct DNSData {
     pub txt_joined: Option<Vec<String>>,
     /// Why a type could not be fetched, by type; null if none failed.
     pub errors: Option<TextMap<String>>,
+    /// What DNSSEC says of each type that was found: secure, insecure, bogus or indeterminate (RFC 4033 section 5); null
+    /// unless `dns.dnssec` is set.
+    #[serde(rename = "DNSSEC", default)]
+    pub dnssec: Option<TextMap<String>>,
 }
 
 /// An alias (RFC 1035 section 3.3.1).

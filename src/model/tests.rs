@@ -106,7 +106,7 @@ fn results_of_names() {
         }),
         ips: Some(vec![IPFromRecord { ip: "::1".into(), rr_type: "CNAME".into() }]),
     };
-    let dns_json = r#"{"statusCode":0,"error":null,"lastAttempt":2,"dnsData":{"ttlValues":{"CNAME":60},"A":null,"AAAA":null,"CNAME":{"value":"x.cz","relatedIPs":[]},"MX":null,"NS":null,"TXT":null,"TXTJoined":null,"errors":{"A":"Timeout"}},"ips":[{"ip":"::1","rrType":"CNAME"}]}"#;
+    let dns_json = r#"{"statusCode":0,"error":null,"lastAttempt":2,"dnsData":{"ttlValues":{"CNAME":60},"A":null,"AAAA":null,"CNAME":{"value":"x.cz","relatedIPs":[]},"MX":null,"NS":null,"TXT":null,"TXTJoined":null,"errors":{"A":"Timeout"},"DNSSEC":null},"ips":[{"ip":"::1","rrType":"CNAME"}]}"#;
     check(&dns, dns_json);
     let tls = TLSResult {
         status_code: Status::OK,

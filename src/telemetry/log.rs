@@ -36,8 +36,9 @@ pub enum LogFormat {
 
 /// Starts the log of this process, written to `writer`. A second call changes nothing.
 pub fn init_log<W: Write + Copy + Send + Sync + 'static>(config: &LogConfig, writer: W) {
-    let filter: Targets =
-        config.level.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    // It warns of each wrong signature, which is a result like others.
+    let levels = format!("hickory_net::dnssec=off,{}", config.level);
+    let filter: Targets = levels.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || writer)
         .with_ansi(std::io::stderr().is_terminal())

@@ -69,6 +69,7 @@ pub fn dns_result() -> impl Strategy<Value = DNSResult> {
         a,
         mx,
         txt_joined: txt.clone(),
+        dnssec: txt.is_some().then(|| [("TXT".to_owned(), "secure".to_owned())].into_iter().collect()),
         txt,
     });
     let ips = prop::collection::vec((text(), text()), 0..4);

@@ -1,7 +1,7 @@
 //! One record type of one name: from the servers of its zone, else by recursion, with the addresses of the hosts in it.
 //!
 //! Three waits, each of at most the configured timeout and as much again for a turn: the zone's servers, the
-//! resolvers, the hosts.
+//! resolvers, the hosts and signatures.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::DnsCollector;
 use super::records::{self, Records};
 use crate::collect::net::AskError;
-use crate::collect::net::dns::{Question, RrSet, RrType, text};
+use crate::collect::net::dns::{Question, RrSet, RrType, Security, text};
 use crate::model::{CNAMERecord, MXRecord, NSRecord};
 
 /// Hosts of one set whose addresses are looked up. More are recorded without.
@@ -23,6 +23,8 @@ pub(super) struct Found {
     /// Seconds, as the zone's servers say; what remains, if the resolvers do.
     pub ttl: u32,
     pub records: Records,
+    /// What DNSSEC says of them, if it was asked.
+    pub security: Option<Security>,
 }
 
 impl DnsCollector {
@@ -34,15 +36,16 @@ impl DnsCollector {
         rr_type: RrType,
     ) -> Result<Option<Found>, AskError> {
         let wire_type = wire_type(rr_type);
-        let question = Question { name: name.clone(), rr_type: wire_type, recursion: false };
+        let question = Question { name: name.clone(), rr_type: wire_type, recursion: false, signed: false };
         let answer = match self.exchange.race(servers, &question, self.config.timeout.0).await {
             Ok(answer) => answer.into(),
             // Refused, failed, lame, silent: the resolvers may know a server that is not.
             Err(_) => self.resolver.lookup(name, wire_type).await?,
         };
         let Some(set) = answer.rr_set(name, wire_type) else { return Ok(None) };
-        let records = self.read(rr_type, &set).await;
-        Ok(records.map(|records| Found { ttl: set.ttl, records }))
+        let (records, security) =
+            tokio::join!(self.read(rr_type, &set), self.resolver.security(name, wire_type, &set));
+        Ok(records.map(|records| Found { ttl: set.ttl, records, security }))
     }
 
     async fn read(&self, rr_type: RrType, set: &RrSet<'_>) -> Option<Records> {

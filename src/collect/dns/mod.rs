@@ -66,6 +66,10 @@ impl DnsCollector {
                 Ok(None) => {}
                 Ok(Some(found)) => {
                     data.ttl_values.insert(rr_type.to_string(), found.ttl.into());
+                    if let Some(security) = found.security {
+                        let judged = data.dnssec.get_or_insert_default();
+                        judged.insert(rr_type.to_string(), security.as_str().to_owned());
+                    }
                     found.records.store(&mut data);
                 }
                 Err(error) => errors.push((rr_type, error)),

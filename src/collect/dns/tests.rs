@@ -1,4 +1,5 @@
-//! Which address follows, and whom is not asked. The rows of the behaviour report are data: `tests/cases/dns/rows.toml`.
+//! Which address follows, whom is not asked, and when records are judged. The rows of the behaviour report are data:
+//! `tests/cases/dns/rows.toml`.
 
 use super::*;
 use crate::clock::ManualClock;
@@ -24,9 +25,35 @@ fn tls_goes_to_the_alias_then_to_ipv4_then_to_ipv6() {
 async fn private_servers_are_left_to_the_resolvers() {
     let p = Server::start(zone("ok.cz 60 A 192.0.2.66", true)).await;
     let x = Server::start(zone("ok.cz 60 A 192.0.2.1", false)).await;
-    let port = p.address.port();
-    let config = DnsConfig { resolvers: vec![x.address.into()], port, ..DnsConfig::default() };
-    let exchange = Arc::new(Exchange::new(&config, AddressPolicy::public()));
+    let config = DnsConfig { port: p.address.port(), ..DnsConfig::default() };
+    let data = collected(&x, config, AddressPolicy::public()).await;
+    assert_eq!(data.a, Some(vec!["192.0.2.1".to_owned()]));
+    assert_eq!(data.dnssec, None);
+    assert!(p.asked().is_empty());
+}
+
+/// The zone is not signed, and nobody says that it need not be.
+#[tokio::test]
+async fn what_is_found_is_judged_if_that_is_wanted() {
+    for (x, expected) in [
+        ("ok.cz 60 A 192.0.2.1\nok.cz 60 TXT x", [("A", "bogus"), ("TXT", "bogus")]),
+        (
+            "ok.cz 60 A 192.0.2.1\nok.cz 60 TXT x\n*/NS ! SERVFAIL",
+            [("A", "indeterminate"), ("TXT", "indeterminate")],
+        ),
+    ] {
+        let x = Server::start(zone(x, false)).await;
+        let config = DnsConfig { dnssec: true, ..DnsConfig::default() };
+        let data = collected(&x, config, AddressPolicy::public()).await;
+        let expected = expected.map(|(rr_type, judged)| (rr_type.to_owned(), judged.to_owned()));
+        assert_eq!(data.dnssec, Some(expected.into_iter().collect()));
+    }
+}
+
+/// What is found of `ok.cz`, whose servers are private, with the resolver `x`.
+async fn collected(x: &Server, mut config: DnsConfig, policy: AddressPolicy) -> DNSData {
+    config.resolvers = vec![x.address.into()];
+    let exchange = Arc::new(Exchange::new(&config, policy));
     let resolver = Arc::new(Resolver::new(exchange.clone(), &config, &NetConfig::default()).unwrap());
     let collector = DnsCollector::new(config, exchange, resolver, Arc::new(ManualClock::at(1234)));
     let soa = SOARecord {
@@ -49,7 +76,5 @@ async fn private_servers_are_left_to_the_resolvers() {
     };
     let request = DNSRequest { zone_info, types_to_collect: None, types_to_process_ips_from: None };
     let subject = Subject { key: "key".into(), name: "ok.cz".into(), address: None };
-    let data = collector.collect(&subject, Some(request)).await.dns_data.unwrap();
-    assert_eq!(data.a, Some(vec!["192.0.2.1".to_owned()]));
-    assert!(p.asked().is_empty());
+    collector.collect(&subject, Some(request)).await.dns_data.unwrap()
 }

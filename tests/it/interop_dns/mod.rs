@@ -2,8 +2,9 @@
 //! or with own recursion.
 //!
 //! What is asked of whom, and what must come of it, is in `tests/cases/dns/interop.txt`. The servers and their zones:
-//! `servers.rs`. Resolvers over TCP, TLS and HTTPS: `sessions.rs`.
+//! `servers.rs`. Resolvers over TCP, TLS and HTTPS: `sessions.rs`. Signatures: `security.rs`.
 
+mod security;
 mod servers;
 mod sessions;
 

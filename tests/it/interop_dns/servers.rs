@@ -11,13 +11,20 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::{free_port, signal, wait_for};
 
-/// How the signed zones come to be: name, further arguments of the signer.
-const SIGNED: [(&str, &[&str]); 4] = [
-    ("nsec.test", &[]),
-    ("nsec3.test", &["-n"]),
-    ("bogus.test", &[]),
-    ("expired.test", &["-i", "20200101000000", "-e", "20200201000000"]),
+/// How the signed zones come to be: name, algorithm, further arguments of the signer. The signatures of one are taken away,
+/// as the digest of its key is of another one.
+const SIGNED: [(&str, &str, &[&str]); 8] = [
+    ("nsec.test", USUAL, &[]),
+    ("nsec3.test", USUAL, &["-n"]),
+    ("rsa.test", "RSASHA256", &[]),
+    ("bogus.test", USUAL, &[]),
+    ("expired.test", USUAL, &["-i", "20200101000000", "-e", "20200201000000"]),
+    ("stripped.test", USUAL, &[]),
+    ("island.test", USUAL, &[]),
+    // ring cannot check these.
+    ("ed448.test", "ED448", &[]),
 ];
+const USUAL: &str = "ECDSAP256SHA256";
 
 /// Zones without signatures; the second is a child of a signed one, delegated without DS.
 const UNSIGNED: [&str; 4] = ["plain.test", "insecure.nsec.test", "half.test", "glueless.test"];
@@ -43,6 +50,8 @@ pub struct Servers {
     pub unbound: SocketAddr,
     /// The file of the root servers.
     pub root_hints: PathBuf,
+    /// The file of the root's key.
+    pub trust_anchor: PathBuf,
     _daemons: [Daemon; 3],
     _dir: tempfile::TempDir,
 }
@@ -51,12 +60,15 @@ impl Servers {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        let anchors = SIGNED.map(|(zone, options)| sign(dir, zone, &zone_text(zone), options));
+        let anchors =
+            SIGNED.map(|(zone, algorithm, options)| sign(dir, zone, &zone_text(zone), algorithm, options).0);
         for zone in UNSIGNED {
             fs::write(dir.join(zone), zone_text(zone)).unwrap();
         }
-        let anchor = sign(dir, "test", &test_text(&anchors), &[]);
-        sign(dir, ".", &format!("$TTL 300\n{ROOT_ZONE}{anchor}\n"), &[]);
+        let (anchor, _) = sign(dir, "test", &test_text(&anchors), USUAL, &[]);
+        let (_, key) = sign(dir, ".", &format!("$TTL 300\n{ROOT_ZONE}{anchor}\n"), USUAL, &[]);
+        let trust_anchor = dir.join("trust_anchor");
+        fs::write(&trust_anchor, key).unwrap();
         let root_hints = dir.join("root.hints");
         fs::write(&root_hints, format!(". NS ns.root.\nns.root. A {ROOT}\n")).unwrap();
         let (port, port_of_unbound) = (free_port(), free_port());
@@ -72,6 +84,7 @@ impl Servers {
             nsd_v6,
             unbound: (Ipv4Addr::LOCALHOST, port_of_unbound).into(),
             root_hints,
+            trust_anchor,
             _daemons: [
                 Daemon::start(dir, "nsd", "root"),
                 Daemon::start(dir, "nsd", "nsd"),
@@ -138,18 +151,19 @@ fn unbound_conf(dir: &Path, port: u16, port_of_nsd: u16, anchors: &[String]) -> 
          local-zone: \"only.test.\" static\n local-data: \"only.test. A 192.0.2.99\"\n \
          module-config: \"validator iterator\"\n"
     );
-    for anchor in anchors {
+    for anchor in anchors.iter().filter(|anchor| !anchor.is_empty()) {
         writeln!(conf, " trust-anchor: \"{anchor}\"").unwrap();
     }
     conf.push_str("remote-control:\n control-enable: no\n");
-    for zone in zones() {
-        write!(conf, "stub-zone:\n name: {zone}\n stub-addr: 127.0.0.1@{port_of_nsd}\n").unwrap();
+    let others = [".", "test"].map(|zone| (zone, ROOT));
+    for (zone, at) in zones().map(|zone| (zone, Ipv4Addr::LOCALHOST)).chain(others) {
+        write!(conf, "stub-zone:\n name: {zone}\n stub-addr: {at}@{port_of_nsd}\n").unwrap();
     }
     conf
 }
 
 fn zones() -> impl Iterator<Item = &'static str> {
-    SIGNED.iter().map(|(zone, _)| *zone).chain(UNSIGNED)
+    SIGNED.iter().map(|(zone, ..)| *zone).chain(UNSIGNED)
 }
 
 /// The file of a zone.
@@ -157,8 +171,8 @@ fn file(zone: &str) -> &str {
     if zone == "." { "root" } else { zone }
 }
 
-/// Signs the text of a zone with a key of its own, and gives its trust anchor.
-fn sign(dir: &Path, zone: &str, text: &str, options: &[&str]) -> String {
+/// Signs the text of a zone with a key of its own, and gives the digest of the key and the key.
+fn sign(dir: &Path, zone: &str, text: &str, algorithm: &str, options: &[&str]) -> (String, String) {
     let run = |command: &str, arguments: &[&str]| {
         let output = Command::new(command).args(arguments).current_dir(dir).output();
         let output = output.unwrap_or_else(|error| panic!("{command}: {error}"));
@@ -166,13 +180,19 @@ fn sign(dir: &Path, zone: &str, text: &str, options: &[&str]) -> String {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     fs::write(dir.join("unsigned"), text).unwrap();
-    let key = run("ldns-keygen", &["-a", "ECDSAP256SHA256", "-k", "-r", "/dev/urandom", zone]);
+    let key = run("ldns-keygen", &["-a", algorithm, "-k", "-r", "/dev/urandom", zone]);
     run("ldns-signzone", &[options, &["-f", file(zone), "unsigned", &key]].concat());
-    if zone == "bogus.test" {
-        let signed = fs::read_to_string(dir.join(zone)).unwrap();
-        fs::write(dir.join(zone), signed.replace("192.0.2.7", "192.0.2.8")).unwrap();
+    match zone {
+        "bogus.test" => {
+            let signed = fs::read_to_string(dir.join(zone)).unwrap();
+            fs::write(dir.join(zone), signed.replace("192.0.2.7", "192.0.2.8")).unwrap();
+        }
+        "stripped.test" => fs::write(dir.join(zone), text).unwrap(),
+        _ => {}
     }
-    fs::read_to_string(dir.join(format!("{key}.ds"))).unwrap().trim().replace('\t', " ")
+    let read =
+        |kind: &str| fs::read_to_string(dir.join(format!("{key}.{kind}"))).unwrap().trim().replace('\t', " ");
+    (if zone == "island.test" { String::new() } else { read("ds") }, read("key"))
 }
 
 /// The root, without the digest of the key of `test`.
@@ -184,7 +204,7 @@ fn test_text(anchors: &[String]) -> String {
     let mut text = format!(
         "$ORIGIN test.\n$TTL 300\n@ SOA ns.root. h.root. 1 3600 600 86400 60\n@ NS ns.root.\n{DELEGATIONS}"
     );
-    for (zone, _) in SIGNED {
+    for (zone, ..) in SIGNED {
         writeln!(text, "{zone}. NS ns.{zone}.\nns.{zone}. A 127.0.0.1").unwrap();
     }
     text + &anchors.join("\n") + "\n"
@@ -198,7 +218,7 @@ fn zone_text(zone: &str) -> String {
          mail MX 10 www\nchild NS ns.child\nns.child A 127.0.0.9\n"
     );
     if zone == "nsec.test" {
-        text.push_str("insecure NS ns.insecure\nns.insecure A 127.0.0.1\n");
+        text.push_str("insecure NS ns.insecure\nns.insecure A 127.0.0.1\nold DNAME wild\n");
     }
     // More than fits into a datagram of 1232 octets.
     for number in 1..=120 {

@@ -16,7 +16,7 @@ use super::{AskError, Question};
 /// Answers are kept no longer than this, whatever their TTL: the names collected shall be seen as they are.
 pub(super) const LONGEST_LIFE: u32 = 3600;
 /// And denials no longer than this (RFC 2308 section 5 suggests up to some hours).
-const LONGEST_DENIAL: u32 = 900;
+pub(super) const LONGEST_DENIAL: u32 = 900;
 /// Aliases followed inside one message. A loop ends here too.
 pub(super) const MOST_ALIASES: usize = 16;
 

@@ -20,6 +20,10 @@ pub struct DnsConfig {
     pub resolvers: Vec<Upstream>,
     /// A file of the root servers in the form of IANA's `named.root`; absent: those of the internet.
     pub root_hints: Option<PathBuf>,
+    /// Whether the records found are judged by DNSSEC; costs further queries and signature checks.
+    pub dnssec: bool,
+    /// A file of the root's keys, as DNSKEY records; absent: those of the internet.
+    pub trust_anchor: Option<PathBuf>,
     /// How long one question may take, over all servers and repetitions it needs.
     pub timeout: Span,
     /// How often a query is sent again to a server that stays silent, within `timeout`; at most 8.
@@ -44,6 +48,8 @@ impl Default for DnsConfig {
             recursion: Recursion::Resolvers,
             resolvers: vec![],
             root_hints: None,
+            dnssec: false,
+            trust_anchor: None,
             timeout: Span::secs(5),
             retries: 2,
             concurrency: 128,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::net::NetError;
 use hickory_resolver::system_conf::read_system_conf;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use super::cache::{Cache, Outcome, key};
 use super::session::Session;
+use super::signed::Signed;
 use super::upstream::{Transport, Upstream};
 use super::{Answer, AskError, DnsConfig, Exchange, Question, ResolverError, race};
 use crate::collect::net::NetConfig;
@@ -26,8 +28,12 @@ pub(super) struct Forwarder {
     /// Counts the questions, so that the resolvers take turns.
     turn: AtomicUsize,
     timeout: Duration,
-    cache: Cache<Answer>,
+    answers: Cache<Answer>,
+    signed: Cache<Signed>,
 }
+
+/// What is made of a reply.
+type Read<T> = fn(&Question, Message) -> Result<T, AskError>;
 
 /// A resolver, by how it is asked.
 #[derive(Debug)]
@@ -50,34 +56,55 @@ impl Forwarder {
             _ => Ok(Server::Session(Box::new(Session::new(upstream, config, trust(net)?)))),
         };
         let servers = upstreams.into_iter().map(server).collect::<Result<_, TrustError>>()?;
-        let cache = Cache::new(config.cache.bytes());
-        Ok(Self { exchange, servers, turn: AtomicUsize::new(0), timeout: config.timeout.0, cache })
+        let room = config.cache.bytes();
+        let of_signed = if config.dnssec { room / 4 } else { 0 };
+        Ok(Self {
+            exchange,
+            servers,
+            turn: AtomicUsize::new(0),
+            timeout: config.timeout.0,
+            answers: Cache::new(room - of_signed),
+            signed: Cache::new(of_signed),
+        })
     }
 
     /// The answer to a question, from the cache or from the resolvers.
     pub async fn lookup(&self, name: &Name, rr_type: RecordType) -> Outcome<Answer> {
-        let flight = self.cache.flight(key(name, rr_type));
-        self.cache.outcome(&flight, || self.ask(name, rr_type)).await
+        let question = Question { name: name.clone(), rr_type, recursion: true, signed: false };
+        let flight = self.answers.flight(key(name, rr_type));
+        self.answers.outcome(&flight, || self.ask(question, Answer::read)).await
     }
 
-    async fn ask(&self, name: &Name, rr_type: RecordType) -> Outcome<Answer> {
-        let question = Question { name: name.clone(), rr_type, recursion: true };
+    /// What a validator needs to know of a name and type.
+    pub async fn signed(&self, name: &Name, rr_type: RecordType) -> Outcome<Signed> {
+        let question = Question { name: name.clone(), rr_type, recursion: true, signed: true };
+        let flight = self.signed.flight(key(name, rr_type));
+        self.signed.outcome(&flight, || self.ask(question, Signed::read)).await
+    }
+
+    async fn ask<T>(&self, question: Question, read: Read<T>) -> Outcome<T> {
         let (turn, count) = (self.turn.fetch_add(1, Ordering::Relaxed), self.servers.len());
         let until = Instant::now() + self.timeout;
         let runners = (0..count).map(|place| {
             let server = &self.servers[turn.wrapping_add(place) % count];
-            self.put(&question, server, until)
+            self.put(&question, server, read, until)
         });
         race::race(runners, self.timeout).await.map(Arc::new)
     }
 
-    async fn put(&self, question: &Question, server: &Server, until: Instant) -> Result<Answer, AskError> {
+    async fn put<T>(
+        &self,
+        question: &Question,
+        server: &Server,
+        read: Read<T>,
+        until: Instant,
+    ) -> Result<T, AskError> {
         let rest = until.duration_since(Instant::now());
         let reply = match server {
             Server::Datagrams(address) => self.exchange.ask(*address, question, rest).await?,
             Server::Session(session) => session.ask(question, rest).await?,
         };
-        Answer::read(question, reply)
+        read(question, reply)
     }
 }
 

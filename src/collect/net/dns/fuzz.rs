@@ -5,7 +5,8 @@ use hickory_proto::rr::{Name, RecordType};
 
 use super::cache::Keep as _;
 use super::query::{Dress, Query, truncated};
-use super::{Answer, Question, of_domain, text};
+use super::signed::Signed;
+use super::{Answer, Question, of_domain, recursor, text, wildcard};
 use crate::model::DomainName;
 
 const TYPES: [RecordType; 8] = [
@@ -19,13 +20,13 @@ const TYPES: [RecordType; 8] = [
     RecordType::DNSKEY,
 ];
 
-/// Reads a reply as the engine and the collectors do. The first byte chooses the type, and whether the reply repeats
+/// Reads a reply as the engine, the recursor, the validator and the collectors do. The first byte chooses the type, and whether the reply repeats
 /// the question, without which hardly any would be read.
 pub fn message(data: &[u8]) {
     let Some((&choice, reply)) = data.split_first() else { return };
     let Ok(name) = Name::from_ascii("www.example.cz.") else { return };
     let rr_type = TYPES[usize::from(choice) % TYPES.len()];
-    let question = Question { name, rr_type, recursion: choice & 0x40 != 0 };
+    let question = Question { name, rr_type, recursion: choice & 0x40 != 0, signed: false };
     let query = Query::new(&question, Dress { edns: true, mixed_case: choice & 0x20 != 0 });
     let mut reply = reply.to_vec();
     if choice & 0x80 != 0 && reply.len() >= 12 {
@@ -38,6 +39,11 @@ pub fn message(data: &[u8]) {
         return;
     }
     let Ok(message) = Message::from_vec(&reply) else { return };
+    recursor::fuzz(&question, &message);
+    if let Ok(signed) = Signed::read(&question, message.clone()) {
+        assert!(signed.life().as_secs() <= 3600);
+        wildcard::is_proven(&signed.0, &question.name, rr_type);
+    }
     let Ok(answer) = Answer::read(&question, message) else { return };
     assert!(answer.life().as_secs() <= 3600);
     let end = answer.end_of_aliases(&question.name).clone();

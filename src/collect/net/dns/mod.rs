@@ -31,9 +31,12 @@ mod recursor;
 mod resolver;
 mod server;
 mod session;
+mod signed;
 mod silence;
 mod tcp;
 mod upstream;
+mod validator;
+mod wildcard;
 
 pub use answer::{Answer, RrSet};
 pub use config::{DnsConfig, Recursion, RrType};
@@ -44,6 +47,7 @@ pub use query::Question;
 pub(crate) use resolver::NO_RESOLVER;
 pub use resolver::{Resolver, ResolverError};
 pub use upstream::{Transport, Upstream, UpstreamError};
+pub use validator::Security;
 
 #[cfg(test)]
 pub(crate) mod scripted;

@@ -13,6 +13,9 @@ pub struct Question {
     pub rr_type: RecordType,
     /// Whether the server is a configured resolver, that shall recurse; else it is one that the DNS named.
     pub recursion: bool,
+    /// Whether signatures are wanted too (DO, RFC 3225), whatever a resolver that checks them makes of them (CD, RFC 4035
+    /// section 3.2.2).
+    pub signed: bool,
 }
 
 /// How a query is dressed; servers that cannot read one dress get a plainer one.
@@ -46,9 +49,13 @@ const HEADER: usize = 12;
 
 /// An OPT record (RFC 6891 section 6.1.2): the root, type 41, payload 1232 (no fragments on IPv6), version 0, DO off.
 const OPT: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
+/// Where DO is in it.
+const DNSSEC_OK: (usize, u8) = (7, 0x80);
 
 /// The flag of a query whose server shall recurse (RFC 1035 section 4.1.1).
 const RECURSION_DESIRED: u8 = 1;
+/// The flag of a query whose server shall not check signatures (RFC 4035 section 3.2.2), in the next octet.
+const CHECKING_DISABLED: u8 = 0x10;
 /// The class of the internet.
 const IN: [u8; 2] = [0, 1];
 /// The bit that tells ASCII letters of one case from the other's.
@@ -59,8 +66,9 @@ impl Query {
     pub fn new(question: &Question, dress: Dress) -> Self {
         let [high, low] = rand::random::<[u8; 2]>();
         let flags = if question.recursion { RECURSION_DESIRED } else { 0 };
+        let more_flags = if question.signed { CHECKING_DISABLED } else { 0 };
         let mut bytes = Vec::with_capacity(HEADER + question.name.len() + 5 + OPT.len());
-        bytes.extend_from_slice(&[high, low, flags, 0, 0, 1, 0, 0, 0, 0, 0, dress.edns.into()]);
+        bytes.extend_from_slice(&[high, low, flags, more_flags, 0, 1, 0, 0, 0, 0, 0, dress.edns.into()]);
         write_wire(&question.name, &mut bytes);
         if dress.mixed_case {
             mix_case(&mut bytes[HEADER..]);
@@ -69,7 +77,11 @@ impl Query {
         bytes.extend_from_slice(&IN);
         let question_end = bytes.len();
         if dress.edns {
-            bytes.extend_from_slice(&OPT);
+            let mut opt = OPT;
+            if question.signed {
+                opt[DNSSEC_OK.0] |= DNSSEC_OK.1;
+            }
+            bytes.extend_from_slice(&opt);
         }
         Self { bytes, question_end, mixed_case: dress.mixed_case }
     }

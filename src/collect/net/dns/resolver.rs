@@ -15,7 +15,9 @@ use super::cache::Outcome;
 use super::config::Recursion;
 use super::forwarder::Forwarder;
 use super::recursor::Recursor;
-use super::{Answer, AskError, DnsConfig, Exchange, of_domain};
+use super::signed::Signed;
+use super::validator::{Security, Validator};
+use super::{Answer, AskError, DnsConfig, Exchange, RrSet, of_domain};
 use crate::collect::net::file::FileError;
 use crate::collect::net::trust::TrustError;
 use crate::collect::net::{NetConfig, Resolve, ResolveError};
@@ -34,7 +36,7 @@ pub enum ResolverError {
     /// The certificates of resolvers cannot be checked.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The root servers cannot be read from their file.
+    /// The root servers or the root's keys cannot be read from their file.
     #[error(transparent)]
     File(#[from] FileError),
 }
@@ -59,13 +61,14 @@ impl Coded for ResolverError {
 /// Finds out what no known server of a zone says.
 #[derive(Debug)]
 pub struct Resolver {
-    source: Source,
+    source: Arc<Source>,
+    validator: Option<Validator>,
     timeout: Duration,
 }
 
 /// Where answers come from.
 #[derive(Debug)]
-enum Source {
+pub(super) enum Source {
     Resolvers(Forwarder),
     Root(Recursor),
 }
@@ -77,14 +80,24 @@ impl Resolver {
             Recursion::Resolvers => Source::Resolvers(Forwarder::new(exchange, config, net)?),
             Recursion::Root => Source::Root(Recursor::new(exchange, config)?),
         };
-        Ok(Self { source, timeout: config.timeout.0 })
+        let source = Arc::new(source);
+        let validator = config.dnssec.then(|| Validator::new(source.clone(), config)).transpose()?;
+        Ok(Self { source, validator, timeout: config.timeout.0 })
     }
 
     /// The answer to a question, from the cache or from those who know it.
     pub async fn lookup(&self, name: &Name, rr_type: RecordType) -> Outcome<Answer> {
-        match &self.source {
+        match &*self.source {
             Source::Resolvers(forwarder) => forwarder.lookup(name, rr_type).await,
             Source::Root(recursor) => recursor.lookup(name, rr_type).await,
+        }
+    }
+
+    /// What DNSSEC says of records that `name` is said to have; `None` if it is not to be asked.
+    pub async fn security(&self, name: &Name, rr_type: RecordType, set: &RrSet<'_>) -> Option<Security> {
+        match &self.validator {
+            Some(validator) => Some(validator.judge(name, rr_type, set).await),
+            None => None,
         }
     }
 
@@ -114,6 +127,16 @@ impl Resolver {
             host = end.clone();
         }
         Ok(vec![])
+    }
+}
+
+impl Source {
+    /// What a validator needs to know of a name and type.
+    pub async fn signed(&self, name: &Name, rr_type: RecordType) -> Outcome<Signed> {
+        match self {
+            Self::Resolvers(forwarder) => forwarder.signed(name, rr_type).await,
+            Self::Root(recursor) => recursor.signed(name, rr_type).await,
+        }
     }
 }
 

@@ -75,7 +75,10 @@ impl Session {
 
     async fn converse(&self, question: &Question) -> Result<Message, AskError> {
         let query = Query::query(question.name.clone(), question.rr_type);
-        let request = DnsRequest::from_query(query.clone(), DnsRequestOptions::default());
+        let mut options = DnsRequestOptions::default();
+        options.edns_set_dnssec_ok = question.signed;
+        let mut request = DnsRequest::from_query(query.clone(), options);
+        request.metadata.checking_disabled = question.signed;
         let (mut connection, mut number) = self.connection(None).await?;
         let mut reply = connection.send(request.clone()).first_answer().await;
         if reply.as_ref().is_err_and(has_ended) {

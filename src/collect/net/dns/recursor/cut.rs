@@ -95,17 +95,17 @@ impl Cut {
         hosts
     }
 
-    /// Adds servers; gives those that were not known.
+    /// Adds the servers at `addresses`, and gives them.
     pub fn add(&self, addresses: Vec<IpAddr>, port: u16) -> Vec<SocketAddr> {
+        let added: Vec<_> =
+            addresses.into_iter().map(|address| SocketAddr::new(address.to_canonical(), port)).collect();
         let mut servers = self.lock();
-        let before = servers.len();
-        for address in addresses {
-            let address = SocketAddr::new(address.to_canonical(), port);
+        for &address in &added {
             if servers.len() < MOST_ADDRESSES && servers.iter().all(|server| server.address != address) {
                 servers.push(Server { address, failed: false });
             }
         }
-        servers[before..].iter().map(|server| server.address).collect()
+        added
     }
 
     /// Begins a question to `server`. One that takes longer than `patience` and is overtaken has failed.

@@ -12,6 +12,8 @@
 
 mod cut;
 mod descent;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod hints;
 mod reply;
 mod servers;
@@ -26,11 +28,15 @@ use std::time::Duration;
 use hickory_proto::rr::{Name, RecordType};
 use tokio::time::{Instant, timeout_at};
 
+#[cfg(any(test, fuzzing))]
+pub(super) use self::fuzz::reply as fuzz;
+
 use self::cut::{Child, Cut, Delegation};
 use self::waits::Waits;
 use self::way::{Effort, Way};
 use super::answer::End;
 use super::cache::{Cache, Keep, Key, Outcome, key};
+use super::signed::Signed;
 use super::{Answer, AskError, DnsConfig, Exchange};
 use crate::collect::net::file::FileError;
 
@@ -48,6 +54,8 @@ pub(super) struct Recursor {
     children: Cache<Child>,
     /// What servers of its zone say about one name.
     answers: Cache<Answer>,
+    /// The same with signatures, for a validator.
+    signed: Cache<Signed>,
     waits: Waits,
 }
 
@@ -62,13 +70,15 @@ impl Recursor {
             authoritative: true,
         };
         let room = config.cache.bytes();
+        let of_signed = if config.dnssec { room / 4 } else { 0 };
         Ok(Self {
             exchange,
             root: Arc::new(Cut::new(root, config.port)),
             port: config.port,
             timeout: config.timeout.0,
             children: Cache::new(room / 4),
-            answers: Cache::new(room - room / 4),
+            answers: Cache::new(room - room / 4 - of_signed),
+            signed: Cache::new(of_signed),
             waits: Waits::default(),
         })
     }
@@ -119,7 +129,14 @@ impl Recursor {
 
     /// What the servers of its zone say about one name: records, aliases to go on with, or that there is nothing.
     async fn answer(&self, name: &Name, rr_type: RecordType, way: Way<'_>) -> Outcome<Answer> {
-        self.once(&self.answers, key(name, rr_type), way, |way| self.descend(name, rr_type, way)).await
+        self.once(&self.answers, key(name, rr_type), way, |way| self.find(name, rr_type, way)).await
+    }
+
+    /// What a validator needs to know of a name and type; aliases are not followed.
+    pub async fn signed(&self, name: &Name, rr_type: RecordType) -> Outcome<Signed> {
+        let effort = Effort::default();
+        let way = Way { effort: &effort, until: Instant::now() + self.timeout, waiting: None };
+        self.once(&self.signed, key(name, rr_type), way, |way| self.find_signed(name, rr_type, way)).await
     }
 
     /// What is known under `key`, or what comes of `ask`, for all who want it meanwhile. It may take its own time, and as

@@ -15,7 +15,8 @@ use crate::collect::net::dns::{Answer, AskError, Question};
 /// A usable reply.
 #[derive(Debug)]
 pub(super) enum Said {
-    Answer(Answer),
+    /// An answer, and the reply that it was read from.
+    Answer(Answer, Message),
     Referral(Delegation),
 }
 
@@ -58,7 +59,8 @@ pub(super) fn read(question: &Question, zone: &Name, reply: Message) -> Result<S
         return Err(AskError::Lame);
     }
     let denial = soa.filter(|_| matches!(end, End::NoData | End::NoName));
-    Ok(Said::Answer(Answer::new(chain.records.into_iter().cloned().collect(), end, denial)))
+    let answer = Answer::new(chain.records.into_iter().cloned().collect(), end, denial);
+    Ok(Said::Answer(answer, reply))
 }
 
 /// Reads the reply of a server of `zone` to the question for the NS records of a child of it.

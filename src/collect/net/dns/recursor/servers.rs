@@ -34,9 +34,11 @@ impl Recursor {
             Err(failure) => failure,
         };
         let rest = way.until.duration_since(Instant::now());
+        let known = &known;
         let by_host = |host| async move {
-            let found = cut.add(self.addresses(host, way).await?, self.port);
-            self.race(cut, &found, question, read, rest, way).await
+            let mut others = cut.add(self.addresses(host, way).await?, self.port);
+            others.retain(|server| !known.contains(server));
+            self.race(cut, &others, question, read, rest, way).await
         };
         let others = race(elsewhere.into_iter().map(by_host), rest);
         let said = timeout_at(way.until, others).await.unwrap_or(Err(AskError::Timeout));

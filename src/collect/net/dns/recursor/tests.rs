@@ -229,7 +229,8 @@ fn only_what_lies_in_the_zone_counts() {
         ("a referral upwards", no, ok, [vec![], vec![ns(".", "a.root-servers.net.")], vec![]], "lame"),
         ("a referral aside", no, ok, [vec![], vec![ns("b.test", "ns.b.test.")], vec![]], "lame"),
     ];
-    let question = Question { name: absolute("www.a.test"), rr_type: RecordType::A, recursion: false };
+    let question =
+        Question { name: absolute("www.a.test"), rr_type: RecordType::A, recursion: false, signed: false };
     for (case, authoritative, code, [answers, authorities, additionals], expected) in cases {
         let mut reply = Message::query().into_response();
         reply.metadata.authoritative = authoritative;
@@ -244,7 +245,7 @@ fn only_what_lies_in_the_zone_counts() {
                 let shown = format!("{}: {} at {}", text(&child.zone), hosts.join(" "), addresses.join(" "));
                 shown.trim().to_owned()
             }
-            Ok(Said::Answer(answer)) => {
+            Ok(Said::Answer(answer, _)) => {
                 let end = answer.end_of_aliases(&question.name);
                 match (answer.rr_set(end, RecordType::A), answer.end()) {
                     (Some(set), End::Open) => set.addresses()[0].to_string(),

@@ -22,5 +22,5 @@ fn exchange(config: &DnsConfig) -> Arc<Exchange> {
 }
 
 fn question(name: &str) -> Question {
-    Question { name: absolute(name), rr_type: RecordType::A, recursion: true }
+    Question { name: absolute(name), rr_type: RecordType::A, recursion: true, signed: false }
 }
