@@ -69,7 +69,7 @@ macro_rules! outcome {
 
 outcome!(ZoneResult, |_subject, _collector| { zone: None, label: None });
 outcome!(DNSResult, |_subject, _collector| { dns_data: None, ips: None });
-outcome!(TLSResult, |_subject, _collector| { tls_data: None, html: None, html_cut: false }
+outcome!(TLSResult, |_subject, _collector| { tls_data: None, final_http_code: None, html: None, html_cut: false }
     fn is_cut(&self) -> bool {
         self.html_cut
     }

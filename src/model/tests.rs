@@ -123,10 +123,11 @@ fn results_of_names() {
             }],
             openssl_cipher: Some("TLS_AES_256_GCM_SHA384".into()),
         }),
+        final_http_code: Some(404),
         html: Some("<p>\u{e9}</p>".into()),
         html_cut: false,
     };
-    let tls_json = "{\"statusCode\":0,\"error\":null,\"lastAttempt\":3,\"tlsData\":{\"fromIP\":\"::1\",\"protocol\":\"TLSv1.3\",\"cipher\":\"TLS_AES_256_GCM_SHA384\",\"certificates\":[{\"dn\":\"CN=x.cz\",\"derData\":\"AP8Q\",\"rfc4514Dn\":null}],\"opensslCipher\":\"TLS_AES_256_GCM_SHA384\"},\"html\":\"<p>\u{e9}</p>\"}";
+    let tls_json = "{\"statusCode\":0,\"error\":null,\"lastAttempt\":3,\"tlsData\":{\"fromIP\":\"::1\",\"protocol\":\"TLSv1.3\",\"cipher\":\"TLS_AES_256_GCM_SHA384\",\"certificates\":[{\"dn\":\"CN=x.cz\",\"derData\":\"AP8Q\",\"rfc4514Dn\":null}],\"opensslCipher\":\"TLS_AES_256_GCM_SHA384\"},\"html\":\"<p>\u{e9}</p>\",\"finalHttpCode\":404}";
     check(&tls, tls_json);
     let rdap = RDAPDomainResult {
         status_code: Status::NOT_FOUND,

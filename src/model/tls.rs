@@ -18,9 +18,12 @@ pub struct TLSResult {
     pub last_attempt: Timestamp,
     /// The handshake; null iff the status is not 0.
     pub tls_data: Option<TLSData>,
-    /// The page, which may be empty; null if there was none. Where there is no TLS that a page can come over (status not 0, or TLS before
-    /// 1.2), it is that of plain HTTP.
+    /// The page, which may be empty; null if there was none. Where there is no TLS that a page can come over (status
+    /// not 0, or TLS before 1.2), it is that of plain HTTP.
     pub html: Option<String>,
+    /// The status of the HTTP answer that the page is of (RFC 9110 section 15); null if there was none.
+    #[serde(default)]
+    pub final_http_code: Option<i32>,
     /// Whether `html` is only the beginning of the page. No field of the record: a header of it says so.
     #[serde(skip)]
     #[avro(skip)]
@@ -40,7 +43,7 @@ pub struct TLSData {
     pub cipher: String,
     /// The certificates in the order sent: the leaf first.
     pub certificates: Vec<Certificate>,
-    /// The name of the cipher suite in OpenSSL, which the feature extractor knows (seed, 4.5); null if it has none there.
+    /// The name of the cipher suite in OpenSSL, which the feature extractor knows (seed, 4.5); null if it has none.
     #[serde(rename = "opensslCipher", default)]
     pub openssl_cipher: Option<String>,
 }

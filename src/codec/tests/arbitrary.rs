@@ -104,6 +104,7 @@ pub fn tls_result() -> impl Strategy<Value = TLSResult> {
             last_attempt: Timestamp(at),
             tls_data,
             html,
+            final_http_code: Some(200),
             html_cut: false,
         },
     )

@@ -46,6 +46,14 @@ enum Reached {
     Shown(Arc<Handshake>),
 }
 
+/// A page as it is recorded.
+struct ShownPage {
+    code: u16,
+    html: String,
+    /// Whether that is not all of it.
+    cut: bool,
+}
+
 impl TlsCollector {
     /// A collector over `dialer`.
     pub fn new(
@@ -101,7 +109,7 @@ impl TlsCollector {
         deadline.min(Instant::now() + self.tls.timeout.0)
     }
 
-    /// The text of the page of `name` at `ip`, and whether that is not all of it; `None` if there is none.
+    /// The page of `name` at `ip`, if there is one.
     async fn page(
         &self,
         scheme: &str,
@@ -109,14 +117,16 @@ impl TlsCollector {
         ip: IpAddr,
         connection: Option<Connection>,
         deadline: Instant,
-    ) -> Option<(String, bool)> {
+    ) -> Option<ShownPage> {
         let url = Url::parse(&format!("{scheme}://{name}/")).ok()?;
         let visit = self.fetcher.visit(Start { url, pin: Some(ip), connection }, deadline).await;
-        Some(visit.page.ok()?.text(self.tls.max_body.bytes()))
+        let page = visit.page.ok()?;
+        let (html, cut) = page.text(self.tls.max_body.bytes());
+        Some(ShownPage { code: page.answer.status.as_u16(), html, cut })
     }
 
     /// The page over plain HTTP, where that is wanted.
-    async fn plain_page(&self, name: &DomainName, ip: IpAddr, deadline: Instant) -> Option<(String, bool)> {
+    async fn plain_page(&self, name: &DomainName, ip: IpAddr, deadline: Instant) -> Option<ShownPage> {
         match self.http.fallback {
             true => self.page("http", name, ip, None, deadline).await,
             false => None,
@@ -152,19 +162,20 @@ impl Collector for TlsCollector {
             Err(failure @ (Status::UNSUPPORTED_ADDRESS, _)) => (Err(failure), None),
             Err(failure) => (Err(failure), self.plain_page(&name, ip, deadline).await),
         };
-        let (html, cut) = page.unzip();
-        let html_cut = cut.unwrap_or(false);
-        match shown {
+        let without_page = match shown {
             Ok(shown) => TLSResult {
                 status_code: Status::OK,
                 error: None,
                 last_attempt: Timestamp(self.clock.now()),
                 tls_data: shown.map(|shown| tls_data(ip, &shown)),
-                html,
-                html_cut,
+                final_http_code: None,
+                html: None,
+                html_cut: false,
             },
-            Err(failure) => TLSResult { html, html_cut, ..failed(failure) },
-        }
+            Err(failure) => failed(failure),
+        };
+        let Some(ShownPage { code, html, cut }) = page else { return without_page };
+        TLSResult { final_http_code: Some(code.into()), html: Some(html), html_cut: cut, ..without_page }
     }
 }
 

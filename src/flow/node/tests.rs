@@ -28,7 +28,15 @@ impl Collector for Obedient {
             _ => false,
         };
         let (status_code, last_attempt) = (Status::OK, Timestamp(1));
-        TLSResult { status_code, error: None, last_attempt, tls_data: None, html: request, html_cut }
+        TLSResult {
+            status_code,
+            error: None,
+            last_attempt,
+            tls_data: None,
+            final_http_code: None,
+            html: request,
+            html_cut,
+        }
     }
 }
 

@@ -86,7 +86,15 @@ impl Written {
 
 fn tls(html: Option<String>, error: Option<String>) -> TLSResult {
     let (status_code, last_attempt) = (Status::OK, Timestamp(1));
-    TLSResult { status_code, error, last_attempt, tls_data: None, html, html_cut: false }
+    TLSResult {
+        status_code,
+        error,
+        last_attempt,
+        tls_data: None,
+        final_http_code: None,
+        html,
+        html_cut: false,
+    }
 }
 
 fn joined(tls_result: TLSResult) -> AllCollectedData {

@@ -18,6 +18,8 @@ pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
 const ZSTD_WINDOW_LOG: u32 = 23;
 /// How a stream of "large window brotli" begins, in 7 bits: not a window size of RFC 7932, but the decoder takes it.
 const LARGE_WINDOW: u8 = 0x11;
+/// Members of a gzip stream that are read. Each costs a new decoder, also those that give nothing and so meet no cap.
+const MOST_MEMBERS: usize = 100;
 /// What brotli reads at once.
 const BROTLI_BUFFER: usize = 4096;
 
@@ -77,7 +79,7 @@ impl Coding {
 
     fn reader(self, sent: &[u8]) -> io::Result<Box<dyn Read + '_>> {
         Ok(match self {
-            Self::Gzip => Box::new(Members(GzDecoder::new(sent))),
+            Self::Gzip => Box::new(Members { current: GzDecoder::new(sent), left: MOST_MEMBERS - 1 }),
             // Its header says deflate with a window of at most 32 KiB; a raw stream does not begin so.
             Self::Deflate if sent.first().is_some_and(|first| first & 0x8f == 8) => {
                 Box::new(ZlibDecoder::new(sent))
@@ -98,17 +100,22 @@ impl Coding {
 }
 
 /// The members of a gzip stream one after another (RFC 1952 section 2.2), without what some servers put behind the last.
-struct Members<'a>(GzDecoder<&'a [u8]>);
+struct Members<'a> {
+    current: GzDecoder<&'a [u8]>,
+    /// How many may come after it.
+    left: usize,
+}
 
 impl Read for Members<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            let read = self.0.read(into)?;
-            let rest = *self.0.get_ref();
+            let read = self.current.read(into)?;
+            let rest = *self.current.get_ref();
             if read > 0 || into.is_empty() || !rest.starts_with(&[0x1f, 0x8b]) {
                 return Ok(read);
             }
-            self.0 = GzDecoder::new(rest);
+            self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::InvalidData)?;
+            self.current = GzDecoder::new(rest);
         }
     }
 }

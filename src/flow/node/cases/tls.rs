@@ -137,5 +137,7 @@ fn show(result: &TLSResult, cut: bool) -> String {
         Some(html) => html.to_owned(),
         None => "null".to_owned(),
     };
-    format!("{} | {page}{}", result.status_code, if cut { " | cut" } else { "" })
+    assert_eq!(result.html.is_some(), result.final_http_code.is_some());
+    let code = result.final_http_code.map(|code| format!("{code} ")).unwrap_or_default();
+    format!("{} | {code}{page}{}", result.status_code, if cut { " | cut" } else { "" })
 }

@@ -87,6 +87,16 @@ fn a_bomb_gives_no_more_than_the_cap() {
     assert_eq!(decoded("gzip", &gzip(&data[..CAP]), false), Ok((data[..CAP].to_vec(), false)));
 }
 
+/// They give nothing that a cap could stop.
+#[test]
+fn empty_members_come_to_an_end() {
+    let page_behind = |members: usize| [gzip(b"").repeat(members), gzip(PAGE)].concat();
+    assert_eq!(decoded("gzip", &page_behind(99), false), Ok((PAGE.to_vec(), false)));
+    assert_eq!(decoded("gzip", &page_behind(100), false), Err("the body is not in gzip".to_owned()));
+    let page_before = [gzip(PAGE), gzip(b"").repeat(100)].concat();
+    assert_eq!(decoded("gzip", &page_before, false), Ok((PAGE.to_vec(), true)));
+}
+
 #[test]
 fn windows_beyond_those_of_the_web_are_refused() {
     // A frame of zstd with a window of 1 GiB, and one raw block.
