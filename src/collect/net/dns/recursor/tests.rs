@@ -127,6 +127,24 @@ async fn servers_are_judged() {
     assert!(world.servers[ROOT].asked().is_empty());
 }
 
+/// Of servers that fail and of those that are overtaken, one question each is enough to know.
+#[tokio::test(start_paused = true)]
+async fn servers_that_were_of_no_use_are_asked_last() {
+    for fault in ["REFUSED", "SERVFAIL", "LAME", "SILENT"] {
+        let root = ". 60 SOA . . 1 2 3 4 5\na.test 60 NS ns1.a.test.\na.test 60 NS ns2.a.test.
+            ns1.a.test 60 A 127.0.7.11\nns2.a.test 60 A 127.0.7.12";
+        let good = "a.test 60 SOA . . 1 2 3 4 5";
+        let zones = [(ROOT, root), ("127.0.7.11", good), ("127.0.7.12", &format!("* ! {fault}"))];
+        let world = World::start(zones.map(|(address, text)| (address.to_owned(), text.to_owned()))).await;
+        let resolver = world.resolver(AddressPolicy::private());
+        // Which is asked first is a matter of chance: with so many that of a first question is no luck.
+        for number in 0..40 {
+            assert_eq!(found(&resolver, &format!("n{number}.a.test A")).await, "no such name");
+        }
+        assert_eq!(world.servers["127.0.7.12"].asked().len(), 1, "{fault}");
+    }
+}
+
 /// Replies of a server of `a.test` about `www.a.test`, and what counts of them.
 #[test]
 fn only_what_lies_in_the_zone_counts() {
