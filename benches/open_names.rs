@@ -34,7 +34,8 @@ fn main() {
     join.job.wait("the first names joined", |status| {
         status.contains(&format!("\"complete\":{before}")) && status.contains("\"open\":0")
     });
-    std::thread::sleep(Duration::from_secs(10));
+    // Until the store of an idle job is settled.
+    std::thread::sleep(Duration::from_secs(30));
     show(&format!("{before} names joined"));
     for (what, part) in [("zones", Part::Zone), ("registrations", Part::Rdap)] {
         (0..NAMES).for_each(|name| join.write(name, part));
