@@ -104,13 +104,16 @@ fn main() {
             }
             producer.flush(Duration::from_secs(60)).expect("the brokers take it");
         }
-        let mut done = 0.0;
+        let (mut done, mut last) = (0.0, start);
         job.wait("requests", |status| {
             let (now, left) = progress(status);
-            done = now;
-            left == 0.0 && done > names as f64 / 2.0
+            if now != done {
+                (done, last) = (now, Instant::now());
+            }
+            // How many requests there are is not known: it is over when nothing is left and nothing comes.
+            left == 0.0 && done > names as f64 / 2.0 && last.elapsed() > Duration::from_secs(3)
         });
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = (last - start).as_secs_f64();
         let name = node.split(':').next().unwrap_or_default();
         let cpu = (job.cpu() - cpu) * 1e3 / done;
         println!("{name} | {done} | {:.0} | {cpu:.2} s | {:.0} MB", done / seconds, job.peak_memory());
