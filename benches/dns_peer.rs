@@ -5,19 +5,13 @@
 
 mod peers;
 
-use std::io::{BufRead as _, BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
-use domainflow::clock::SystemClock;
-use domainflow::collect::Collector as _;
-use domainflow::collect::dns::DnsCollector;
-use domainflow::collect::net::{AddressPolicy, DnsConfig, Exchange, NetConfig, Resolver};
-use domainflow::model::{DNSRequest, SOARecord, Subject, ZoneInfo};
-use futures_util::stream::{self, StreamExt as _};
+use domainflow::collect::net::DnsConfig;
 use peers::Server;
+use peers::dns::{self, ADDRESS, TYPES_OF_A_NAME, count};
 
 const NAMES: usize = 20_000;
 /// Names that we ask for at once: their queries fill the window of the resolver (`dns.concurrency`) and wait for no turn.
@@ -29,7 +23,9 @@ const RESOLVER: &str = "DNS_PEER_RESOLVER";
 
 fn main() {
     if let Ok(resolver) = std::env::var(RESOLVER) {
-        return collect(resolver.parse().expect("an address"));
+        let resolver: SocketAddr = resolver.parse().expect("an address");
+        let config = DnsConfig { resolvers: vec![resolver.into()], ..DnsConfig::default() };
+        return dns::collect(config, "bench.test", AT_ONCE);
     }
     let dir = tempfile::tempdir().expect("a folder");
     let path = |name: &str| dir.path().join(name);
@@ -37,7 +33,7 @@ fn main() {
     let names = path("names");
     std::fs::write(&names, (0..NAMES).map(|n| format!("n{n}.bench.test\n")).collect::<String>())
         .expect("a file");
-    std::fs::write(path("types"), TYPES.map(|rr_type| format!("[{rr_type}]\n")).concat()).expect("a file");
+    dns::write_types(&path("types"));
 
     let zdns = peers::peer("zdns");
     let before = peers::datagrams_lost();
@@ -52,7 +48,7 @@ fn main() {
             let cost = peers::run(command, &names, &path("ours"));
             lost += peers::datagrams_lost() - before;
             let answered = count(&path("ours"), "\"statusCode\":0");
-            assert_eq!((answered, count(&path("ours"), "192.0.2.1\"")), (NAMES, NAMES), "names of ours");
+            assert_eq!((answered, count(&path("ours"), ADDRESS)), (NAMES, NAMES), "names of ours");
             cost
         },
         ("zdns", || {
@@ -63,7 +59,7 @@ fn main() {
             command.stderr(std::process::Stdio::null());
             let cost = peers::run(command, &names, &path("theirs"));
             assert!(
-                count(&path("theirs"), "\"NOERROR\"") > NAMES * TYPES.len() * 99 / 100,
+                count(&path("theirs"), "\"NOERROR\"") > NAMES * TYPES_OF_A_NAME * 99 / 100,
                 "answers of zdns"
             );
             cost
@@ -71,59 +67,6 @@ fn main() {
     );
     let all = peers::datagrams_lost() - before;
     peers::tell(&format!("datagrams lost: {lost} of ours, {} of zdns", all - lost));
-}
-
-const TYPES: [&str; 6] = ["A", "AAAA", "CNAME", "MX", "NS", "TXT"];
-
-/// How often `text` occurs in a file.
-fn count(file: &Path, text: &str) -> usize {
-    std::fs::read_to_string(file).expect("a file").matches(text).count()
-}
-
-/// Our side: reads names, writes the records of the DNS collector. No server of the zone is known: all go to the resolver.
-#[tokio::main]
-async fn collect(resolver: SocketAddr) {
-    let config = DnsConfig { resolvers: vec![resolver.into()], ..DnsConfig::default() };
-    let exchange = Arc::new(Exchange::new(&config, AddressPolicy::private()));
-    let resolver =
-        Arc::new(Resolver::new(exchange.clone(), &config, &NetConfig::default()).expect("it is configured"));
-    let collector = Arc::new(DnsCollector::new(config, exchange, resolver, Arc::new(SystemClock)));
-    let names = std::io::stdin().lock().lines().map(|name| name.expect("a name"));
-    // A task for each name, as the flow has it.
-    let mut records = stream::iter(names)
-        .map(|name| {
-            let collector = collector.clone();
-            let subject = Subject { key: name.clone().into(), name, address: None };
-            tokio::spawn(async move { collector.collect(&subject, Some(request())).await })
-        })
-        .buffer_unordered(AT_ONCE);
-    let mut output = BufWriter::new(std::io::stdout().lock());
-    while let Some(record) = records.next().await {
-        serde_json::to_writer(&mut output, &record.expect("it does not panic")).expect("a pipe");
-        output.write_all(b"\n").expect("a pipe");
-    }
-}
-
-fn request() -> DNSRequest {
-    let soa = SOARecord {
-        primary_ns: "ns.bench.test".into(),
-        resp_mailbox_dname: "h.bench.test".into(),
-        serial: "1".into(),
-        refresh: 2,
-        retry: 3,
-        expire: 4,
-        min_ttl: 5,
-    };
-    let zone_info = ZoneInfo {
-        zone: "bench.test".into(),
-        soa,
-        public_suffix: "test".into(),
-        has_dnskey: None,
-        primary_nameserver_ips: vec![],
-        secondary_nameservers: vec![],
-        secondary_nameserver_ips: vec![],
-    };
-    DNSRequest { zone_info, types_to_collect: None, types_to_process_ips_from: None }
 }
 
 /// An NSD with the zone and an unbound in front of it with one thread and room for all of it; and the latter's address.

@@ -7,19 +7,13 @@
 mod peers;
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use domainflow::clock::SystemClock;
-use domainflow::collect::Collector as _;
-use domainflow::collect::dns::DnsCollector;
+use domainflow::collect::net::DnsConfig;
 use domainflow::collect::net::dns::Recursion;
-use domainflow::collect::net::{AddressPolicy, DnsConfig, Exchange, NetConfig, Resolver};
-use domainflow::model::{DNSRequest, SOARecord, Subject, ZoneInfo};
-use futures_util::stream::{self, StreamExt as _};
 use peers::Server;
+use peers::dns::{self, ADDRESS, TYPES_OF_A_NAME, count};
 
 const NAMES: usize = 5_000;
 const TOP_LEVEL: usize = 10;
@@ -29,7 +23,6 @@ const HOSTERS: usize = 20;
 const OF_A_FAULT: usize = 25;
 const FAULTS: [(&str, &str); 4] =
     [("lame", "127.53.1.1"), ("refuses", "127.53.3.1"), ("fails", "127.53.3.1"), ("silent", "127.53.9.9")];
-const TYPES: [&str; 6] = ["A", "AAAA", "CNAME", "MX", "NS", "TXT"];
 /// Names at once, of both.
 const AT_ONCE: usize = 100;
 
@@ -40,7 +33,9 @@ const HINTS: &str = "RECURSION_PEER_HINTS";
 
 fn main() {
     if let Some(hints) = std::env::var_os(HINTS) {
-        return collect(hints.into());
+        let root_hints = Some(hints.into());
+        let config = DnsConfig { recursion: Recursion::Root, root_hints, ..DnsConfig::default() };
+        return dns::collect(config, "t0", AT_ONCE);
     }
     if std::env::var_os(INSIDE).is_none() {
         // The port of name servers is 53, which zdns takes for granted.
@@ -63,7 +58,7 @@ fn main() {
     };
     let names = list("names", &mut (0..NAMES).map(name));
     let faulty = list("faulty", &mut faulty().map(|(_, name)| name));
-    std::fs::write(path("types"), TYPES.map(|rr_type| format!("[{rr_type}]\n")).concat()).expect("a file");
+    dns::write_types(&path("types"));
 
     let zdns = peers::peer("zdns");
     let ours = || {
@@ -92,7 +87,7 @@ fn main() {
             command.arg(format!("--multi-config-file={}", path("types").display()));
             let cost = peers::run(command, &names, &path("theirs"));
             let answers = count(&path("theirs"), "\"NOERROR\"");
-            assert!(answers > NAMES * TYPES.len() * 99 / 100, "{answers} answers of zdns");
+            assert!(answers > NAMES * TYPES_OF_A_NAME * 99 / 100, "{answers} answers of zdns");
             cost
         }),
     );
@@ -113,12 +108,6 @@ fn main() {
 
 /// What a record of ours says when all was found.
 const WHOLE: &str = "\"errors\":null";
-const ADDRESS: &str = "\"A\":[\"192.0.2.1\"]";
-
-/// How often `text` occurs in a file.
-fn count(file: &Path, text: &str) -> usize {
-    std::fs::read_to_string(file).expect("a file").matches(text).count()
-}
 
 fn name(number: usize) -> String {
     format!("n{number}.t{}", number % TOP_LEVEL)
@@ -130,54 +119,6 @@ fn faulty() -> impl Iterator<Item = (usize, String)> {
         let fault = number % FAULTS.len();
         (fault, format!("{}{number}.t0", FAULTS[fault].0))
     })
-}
-
-/// Our side: reads names, writes the records of the DNS collector. No server of any zone is known.
-#[tokio::main]
-async fn collect(hints: PathBuf) {
-    let config = DnsConfig { recursion: Recursion::Root, root_hints: Some(hints), ..DnsConfig::default() };
-    let exchange = Arc::new(Exchange::new(&config, AddressPolicy::private()));
-    let resolver =
-        Resolver::new(exchange.clone(), &config, &NetConfig::default()).expect("the hints are there");
-    let collector = Arc::new(DnsCollector::new(config, exchange, resolver.into(), Arc::new(SystemClock)));
-    let names = std::io::stdin().lock().lines().map(|name| name.expect("a name"));
-    // A task for each name, as the flow has it.
-    let mut records = stream::iter(names)
-        .map(|name| {
-            let collector = collector.clone();
-            let subject = Subject { key: name.clone().into(), name, address: None };
-            tokio::spawn(
-                async move { (subject.name.clone(), collector.collect(&subject, Some(request())).await) },
-            )
-        })
-        .buffer_unordered(AT_ONCE);
-    let mut output = BufWriter::new(std::io::stdout().lock());
-    while let Some(record) = records.next().await {
-        serde_json::to_writer(&mut output, &record.expect("it does not panic")).expect("a pipe");
-        output.write_all(b"\n").expect("a pipe");
-    }
-}
-
-fn request() -> DNSRequest {
-    let soa = SOARecord {
-        primary_ns: "ns.t0".into(),
-        resp_mailbox_dname: "h.t0".into(),
-        serial: "1".into(),
-        refresh: 2,
-        retry: 3,
-        expire: 4,
-        min_ttl: 5,
-    };
-    let zone_info = ZoneInfo {
-        zone: "t0".into(),
-        soa,
-        public_suffix: "t0".into(),
-        has_dnskey: None,
-        primary_nameserver_ips: vec![],
-        secondary_nameservers: vec![],
-        secondary_nameserver_ips: vec![],
-    };
-    DNSRequest { zone_info, types_to_collect: None, types_to_process_ips_from: None }
 }
 
 /// The root, the top-level domains, the zones below them, each with two addresses; and a server that has none of them.

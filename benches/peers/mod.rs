@@ -4,6 +4,8 @@
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 #![allow(dead_code, reason = "each bench uses a part")]
 
+pub mod dns;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
