@@ -14,10 +14,10 @@ pub use origin::{CONFIG_CODES, ConfigError};
 use crate::codec::RegistryConfig;
 use crate::collect::geo_asn::GeoConfig;
 use crate::collect::nerd::NerdConfig;
-use crate::collect::net::NetConfig;
 use crate::collect::net::dns::DnsConfig;
 use crate::collect::net::rdap::RdapConfig;
 use crate::collect::net::whois::WhoisConfig;
+use crate::collect::net::{LimitsConfig, NetConfig};
 use crate::collect::rtt::RttConfig;
 use crate::collect::tls::{HttpConfig, TlsConfig};
 use crate::collect::zone::ZoneConfig;
@@ -43,6 +43,7 @@ pub struct Settings {
     pub admin: AdminConfig,
     pub log: LogConfig,
     pub net: NetConfig,
+    pub limits: LimitsConfig,
     pub dns: DnsConfig,
     pub zone: ZoneConfig,
     pub tls: TlsConfig,

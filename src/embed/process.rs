@@ -60,7 +60,7 @@ pub fn collectors(
     let resolver = Arc::new(Resolver::new(exchange.clone(), &settings.dns, &settings.net)?);
     let suffixes = Suffixes::open(settings.dns.public_suffix_list.as_deref())?;
     let dialer = Dialer::new(resolver.clone(), policy.clone());
-    let limiter = Arc::new(Limiter::new(&settings.net));
+    let limiter = Arc::new(Limiter::new(settings.limits.clone()));
     let http = HttpClient::new(&settings.net, dialer.clone(), limiter.clone())?;
     let rdap = Arc::new(RdapClient::new(settings.rdap.clone(), http.clone()));
     let whois = Arc::new(WhoisClient::new(settings.whois.clone(), dialer.clone(), http.clone(), limiter));
