@@ -19,6 +19,7 @@
 //! does beside), `batch/` (list in, file out), `ask.rs` (one collector, one name), `letters.rs` (dead letters),
 //! `audit/` (is everything there, once).
 
+mod answers;
 mod ask;
 mod audit;
 mod batch;

@@ -174,8 +174,15 @@ impl Flow {
         doors.sort_by_key(|(index, _)| *index);
         let doors = doors.into_iter().map(|(_, door)| door).collect();
         let inputs: Vec<_> = plan.inputs().iter().filter_map(|input| topics.find(input)).collect();
-        let assignments =
-            Arc::new(Assignments::new(inputs.clone(), &joined, rows, doors, meters.clone(), failed));
+        let assignments = Arc::new(Assignments::new(
+            inputs.clone(),
+            &joined,
+            rows,
+            doors,
+            meters.clone(),
+            failed,
+            collectors.limiter,
+        ));
         let subscription = match transport.subscribe(&inputs, assignments.clone()) {
             Ok(subscription) => subscription,
             Err(error) => {

@@ -67,6 +67,9 @@ pub fn overrides(ports: Ports, folder: &Path) -> Vec<(String, String)> {
         ("http.port", ports.web.http.to_string()),
         ("rdap.bootstrap", json!(bootstrap).to_string()),
         ("whois.servers", json!([path(WHOIS)]).to_string()),
+        // All registries of the lab are one server here.
+        ("limits.rates", "[]".to_owned()),
+        ("limits.waiting", "10000".to_owned()),
         ("nerd.url", format!("https://{NERD_HOST}:{}{}", ports.services, nerd::PATH)),
         ("nerd.token", nerd::TOKEN.to_owned()),
         // A batch that has a peculiar address is split once, after which each address stands alone: see `nerd.rs`.

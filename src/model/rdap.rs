@@ -30,4 +30,8 @@ pub struct RDAPDomainResult {
     pub whois_raw: Option<String>,
     /// The last WHOIS answer as a JSON object of known keys; null unless WHOIS succeeded.
     pub whois_parsed: Option<FreeJson>,
+    /// When this was found out, if that was for an earlier request. No field of the record: a header of it says so.
+    #[serde(skip)]
+    #[avro(skip)]
+    pub found: Option<Timestamp>,
 }

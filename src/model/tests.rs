@@ -34,6 +34,7 @@ fn ip_result(collector: &str, data: IPData) -> CommonIPResult {
         last_attempt: Timestamp(1_700_000_000_123),
         collector: collector.to_owned(),
         data,
+        found: None,
     }
 }
 
@@ -140,6 +141,7 @@ fn results_of_names() {
         whois_error: None,
         whois_raw: Some("domain: ok.cz\n".into()),
         whois_parsed: Some(FreeJson::parse(r#"{"domain_name":"ok.cz"}"#).unwrap()),
+        found: None,
     };
     let rdap_json = r#"{"statusCode":12,"error":null,"lastAttempt":4,"rdapTarget":"ok.cz","whoisStatusCode":0,"rdapData":null,"entities":null,"whoisError":null,"whoisRaw":"domain: ok.cz\n","whoisParsed":{"domain_name":"ok.cz"}}"#;
     check(&rdap, rdap_json);

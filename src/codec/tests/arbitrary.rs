@@ -123,6 +123,7 @@ pub fn rdap_result() -> impl Strategy<Value = RDAPDomainResult> {
             entities: json.clone(),
             whois_raw,
             whois_parsed: json,
+            found: None,
         },
     )
 }
@@ -146,6 +147,7 @@ pub fn ip_result(collector: &'static str) -> impl Strategy<Value = CommonIPResul
             last_attempt: Timestamp(at),
             collector: collector.into(),
             data,
+            found: None,
         },
     )
 }

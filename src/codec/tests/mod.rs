@@ -89,6 +89,7 @@ fn golden_bytes() {
         last_attempt: Timestamp(1_700_000_000_000),
         collector: "rtt".into(),
         data: IPData::None,
+        found: None,
     };
     run(async {
         let codec = TopicCodec::new(Format::Avro, "to_process_RDAP_DN", &schemas).await.unwrap();

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::AddressPolicy;
 use super::deny::{Names, Networks};
 use super::file::{FileError, Reloaded};
-use crate::units::Span;
 
 /// Section `net`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -27,12 +26,6 @@ pub struct NetConfig {
     pub ca_file: Option<PathBuf>,
     /// What HTTP requests say about us. Set an address where owners of visited sites can reach you.
     pub user_agent: String,
-    /// Requests that may be open at once to one RDAP, WHOIS or NERD server; at least 1.
-    pub per_server: usize,
-    /// Requests that may wait for one such server; further ones are refused at once.
-    pub per_server_waiting: usize,
-    /// How long a request waits for its turn at one such server; this does not count as time of the server.
-    pub per_server_wait: Span,
 }
 
 impl Default for NetConfig {
@@ -49,9 +42,6 @@ impl Default for NetConfig {
                 " (+https://domainflow.example/about)"
             )
             .to_owned(),
-            per_server: 8,
-            per_server_waiting: 1000,
-            per_server_wait: Span::secs(10),
         }
     }
 }

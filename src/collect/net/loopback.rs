@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::{AddressPolicy, Dialer, HttpClient, Limiter, NetConfig, Resolve, ResolveError};
+use super::{AddressPolicy, Dialer, HttpClient, Limiter, LimitsConfig, NetConfig, Resolve, ResolveError};
 
 /// A deadline that no test reaches unless something hangs.
 pub fn soon() -> Instant {
@@ -246,6 +246,6 @@ pub fn tls_server(
 /// A client for services that may go anywhere and knows `hosts`.
 pub fn client(hosts: &[(&str, &[&str])]) -> HttpClient {
     let config = NetConfig { allow_private: true, ..NetConfig::default() };
-    let limiter = Arc::new(Limiter::new(&config));
+    let limiter = Arc::new(Limiter::new(LimitsConfig { rates: vec![], ..LimitsConfig::default() }));
     HttpClient::new(&config, dialer(hosts), limiter).unwrap()
 }

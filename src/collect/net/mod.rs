@@ -27,7 +27,7 @@ pub use config::NetConfig;
 pub use dial::{DialError, Dialed, Dialer};
 pub use dns::{AskError, DnsConfig, Exchange, Resolver, ResolverError};
 pub use http::client::HttpClient;
-pub use limit::{LimitError, Limiter, Pass};
+pub use limit::{LimitError, Limiter, LimitsConfig, Pass};
 pub use list::{ListError, Lists};
 pub use ping::{IcmpPing, PingUnavailable};
 pub use policy::{AddressPolicy, Refusal};

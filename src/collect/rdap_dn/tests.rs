@@ -8,7 +8,7 @@ use crate::clock::ManualClock;
 use crate::collect::net::loopback::{Framing, Hosts, Reply, Server, client, closed, dialer, http};
 use crate::collect::net::rdap::RdapConfig;
 use crate::collect::net::whois::WhoisConfig;
-use crate::collect::net::{Limiter, NetConfig};
+use crate::collect::net::{Limiter, LimitsConfig};
 use crate::model::{FreeJson, Timestamp};
 use crate::units::Span;
 
@@ -49,7 +49,7 @@ fn collector(bootstrap: &str, servers: &str) -> (RdapDnCollector, [tempfile::Nam
     let ((bootstrap_file, bootstrap), (servers_file, servers)) = (file(bootstrap), file(servers));
     let rdap = RdapConfig { bootstrap, timeout: Span::millis(200), ..RdapConfig::default() };
     let whois = WhoisConfig { servers, timeout: Span::millis(200), ..WhoisConfig::default() };
-    let limiter = Arc::new(Limiter::new(&NetConfig::default()));
+    let limiter = Arc::new(Limiter::new(LimitsConfig::default()));
     let collector = RdapDnCollector::new(
         Arc::new(RdapClient::new(rdap, client(&[]))),
         Arc::new(WhoisClient::new(whois, dialer(&[]), client(&[]), limiter)),
@@ -311,7 +311,7 @@ async fn r17_whois_statuses() {
 #[tokio::test]
 async fn without_lists_nothing_is_known() {
     let config = RdapConfig { bootstrap: vec!["/nowhere".to_owned()], ..RdapConfig::default() };
-    let limiter = Arc::new(Limiter::new(&NetConfig::default()));
+    let limiter = Arc::new(Limiter::new(LimitsConfig::default()));
     let whois = WhoisConfig { servers: vec!["/nowhere".to_owned()], ..WhoisConfig::default() };
     let collector = RdapDnCollector::new(
         Arc::new(RdapClient::new(config, client(&[]))),

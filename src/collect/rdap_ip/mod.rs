@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use super::Collector;
 use super::net::rdap::RdapClient;
+use super::once::{About, CacheConfig, Shareable};
 use crate::clock::SharedClock;
 use crate::model::{CommonIPResult, IPData, IPRequest, Outcome, Status, Subject, Timestamp, Verdict};
+use crate::units::Span;
 
 /// Collects registrations of addresses.
 pub struct RdapIpCollector {
@@ -43,9 +45,18 @@ impl Collector for RdapIpCollector {
                 last_attempt: Timestamp(self.clock.now()),
                 collector: Self::NAME.to_owned(),
                 data: IPData::Json(data),
+                found: None,
             },
             Err(error) => failed(error.status(), error.to_string()),
         }
+    }
+}
+
+impl Shareable for RdapIpCollector {
+    const LIFETIME: fn(&CacheConfig) -> Span = |config| config.rdap_ip;
+
+    fn about(&self, subject: &Subject, _: Option<&IPRequest>) -> Option<About> {
+        About::address(subject)
     }
 }
 

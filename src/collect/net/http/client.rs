@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
@@ -22,6 +22,8 @@ use crate::model::Status;
 
 /// Redirects of one request that are followed.
 const REDIRECTS: usize = 5;
+/// How often a request is sent again that a server refused because there were too many.
+const AGAIN: usize = 2;
 /// How long a connection without requests is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -131,7 +133,7 @@ impl HttpClient {
             .no_proxy()
             .user_agent(&config.user_agent)
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(config.per_server)
+            .pool_max_idle_per_host(limiter.open())
             .build()
             .map_err(HttpClientError::Setup)?;
         Ok(Self { client, dialer, limiter })
@@ -154,6 +156,17 @@ impl HttpClient {
             url = url.join(&location).map_err(|_| HttpError::Redirect)?;
         }
         Err(HttpError::Redirect)
+    }
+
+    /// Gets a resource with `headers` that are for this service only: a redirect is an answer like any other.
+    pub async fn get_here(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        max_body: usize,
+        time: Allowed,
+    ) -> Result<Reply, HttpError> {
+        Ok(self.send(url, self.client.get(url.clone()).headers(headers), max_body, time).await?.0)
     }
 
     /// Posts `body`; a redirect is an answer like any other, so that credentials stay with the service they are for.
@@ -188,12 +201,57 @@ impl HttpClient {
             }
             _ => {}
         }
-        let _pass = self.limiter.pass(&server, time.deadline).await?;
-        match timeout_at(time.deadline.min(Instant::now() + time.limit), receive(request, max_body)).await {
-            Ok(received) => received,
-            Err(_) => Err(HttpError::Timeout),
+        let mut pass = self.limiter.pass(&server, time.deadline).await?;
+        let mut again = AGAIN;
+        loop {
+            // A body that streams could not be sent twice; ours are whole.
+            let next = request.try_clone().ok_or(HttpError::Redirect)?;
+            let until = time.deadline.min(Instant::now() + time.limit);
+            let (reply, headers) =
+                timeout_at(until, receive(next, max_body)).await.map_err(|_| HttpError::Timeout)??;
+            drop(pass);
+            let limited = self.limited(&server, reply.status, &headers);
+            // Who does not say when to come back is not asked again for this.
+            if !limited || again == 0 || retry_after(&headers).is_none() {
+                return Ok((reply, text(&headers, LOCATION)));
+            }
+            again -= 1;
+            // Where the pause is longer than anybody may wait, the refusal is the answer.
+            pass = match self.limiter.pass(&server, time.deadline).await {
+                Ok(pass) => pass,
+                Err(_) => return Ok((reply, None)),
+            };
         }
     }
+
+    /// Notes whether `server` says that there are too many requests: 429 (RFC 6585), or 503 with a time to come back.
+    fn limited(&self, server: &str, status: StatusCode, headers: &HeaderMap) -> bool {
+        let retry_after = retry_after(headers);
+        let limited = match status {
+            StatusCode::TOO_MANY_REQUESTS => true,
+            StatusCode::SERVICE_UNAVAILABLE => retry_after.is_some(),
+            _ => false,
+        };
+        match limited {
+            true => self.limiter.refused(server, retry_after),
+            false => self.limiter.answered(server),
+        }
+        limited
+    }
+}
+
+/// How long not to come back (RFC 9110 section 10.2.3): seconds, or a date, which is read by the server's own clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = text(headers, RETRY_AFTER)?;
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    date(&value)?.duration_since(date(&text(headers, DATE)?)?).ok()
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// `host:port` of a URL of http or https.
@@ -202,14 +260,10 @@ fn server(url: &Url) -> Option<String> {
     Some(format!("{}:{}", url.host_str().filter(|_| web)?, url.port_or_known_default()?))
 }
 
-async fn receive(
-    request: reqwest::RequestBuilder,
-    max_body: usize,
-) -> Result<(Reply, Option<String>), HttpError> {
+async fn receive(request: reqwest::RequestBuilder, max_body: usize) -> Result<(Reply, HeaderMap), HttpError> {
     let mut response = request.send().await.map_err(transport)?;
     let (url, status) = (response.url().clone(), response.status());
-    let location = response.headers().get(LOCATION);
-    let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let headers = std::mem::take(response.headers_mut());
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
         if body.len() + chunk.len() > max_body {
@@ -221,7 +275,7 @@ async fn receive(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok((Reply { url, status, body: body.freeze() }, location))
+    Ok((Reply { url, status, body: body.freeze() }, headers))
 }
 
 /// reqwest wraps what went wrong, also our own errors of the resolver, and its own text leaves the cause out.

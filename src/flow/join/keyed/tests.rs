@@ -82,6 +82,7 @@ impl World {
         let options = StoreOptions {
             block_cache: crate::units::Size(1 << 20),
             write_buffer: crate::units::Size(1 << 20),
+            ..StoreOptions::default()
         };
         let store = Store::open(&self.dir.path().join("db"), options).unwrap();
         let rows = JoinRows::new(store, "g", topics.clone());

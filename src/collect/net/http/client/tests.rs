@@ -9,7 +9,7 @@ use super::*;
 use crate::collect::net::loopback::{
     Hosts, Reply as Answer, Server, certificate, client, closed, http, soon, tls_server,
 };
-use crate::collect::net::{AddressPolicy, Refusal};
+use crate::collect::net::{AddressPolicy, LimitsConfig, Refusal};
 
 async fn get(client: &HttpClient, url: &str) -> Result<Reply, HttpError> {
     client.get(&Url::parse(url).unwrap(), "text/plain", 100, allowed()).await
@@ -48,7 +48,7 @@ async fn refuses_private_addresses_in_every_form() {
     let config = NetConfig::default();
     let hosts = Hosts::new(&[("inside.example", &["127.0.0.1"])]);
     let dialer = Dialer::new(Arc::new(hosts), AddressPolicy::public());
-    let client = HttpClient::new(&config, dialer, Arc::new(Limiter::new(&config))).unwrap();
+    let client = HttpClient::new(&config, dialer, Arc::new(Limiter::new(LimitsConfig::default()))).unwrap();
     for host in ["127.0.0.1", "2130706433", "[::ffff:7f00:1]", "inside.example"] {
         let reply = get(&client, &format!("http://{host}:{port}/")).await;
         let refused = matches!(reply, Err(HttpError::Dial(DialError::Refused(Refusal::Loopback))));
@@ -73,7 +73,7 @@ async fn trusts_the_roots_of_the_configuration_only() {
         let config = NetConfig { allow_private: true, ca_file, ..NetConfig::default() };
         let hosts = Hosts::new(&[("service.example", &["127.0.0.1"])]);
         let dialer = Dialer::new(Arc::new(hosts), config.policy().unwrap());
-        HttpClient::new(&config, dialer, Arc::new(Limiter::new(&config)))
+        HttpClient::new(&config, dialer, Arc::new(Limiter::new(LimitsConfig::default())))
     };
     assert_eq!(&get(&trusting(Some(file.path().into())).unwrap(), &url).await.unwrap().body[..], b"ok");
     let stranger = get(&trusting(None).unwrap(), &url).await;
@@ -118,9 +118,8 @@ async fn says_why_there_is_no_answer() {
 
 #[tokio::test]
 async fn passes_the_limiter_before_every_request() {
-    let config =
-        NetConfig { allow_private: true, per_server: 1, per_server_waiting: 0, ..NetConfig::default() };
-    let limiter = Arc::new(Limiter::new(&config));
+    let config = NetConfig { allow_private: true, ..NetConfig::default() };
+    let limiter = Arc::new(Limiter::new(LimitsConfig { open: 1, waiting: 0, ..LimitsConfig::default() }));
     let dialer = crate::collect::net::loopback::dialer(&[]);
     let client = HttpClient::new(&config, dialer, limiter.clone()).unwrap();
     let server = Server::http(|_| http("200 OK", "", "ok")).await;
@@ -144,4 +143,34 @@ async fn a_post_does_not_follow_redirects() {
 
 fn allowed() -> Allowed {
     Allowed { limit: Duration::from_secs(60), deadline: soon() }
+}
+
+/// 429 and 503 with `Retry-After` are waited for and asked again; a pause that nobody would wait for is the answer, and
+/// nothing is sent while it lasts.
+#[tokio::test]
+async fn a_refusal_is_obeyed_and_remembered() {
+    let seen = std::sync::Mutex::new(std::collections::HashSet::new());
+    let server = Server::http(move |asked| {
+        let first = seen.lock().unwrap().insert(asked.path().to_owned());
+        let date = "Thu, 01 Jan 2026 00:00:00 GMT";
+        match asked.path() {
+            "/soon" if first => http("429 Too Many Requests", "retry-after: 0\r\n", ""),
+            "/date" if first => {
+                let headers = format!("date: {date}\r\nretry-after: {date}\r\n");
+                http("503 Service Unavailable", &headers, "")
+            }
+            "/busy" => http("503 Service Unavailable", "", ""),
+            "/never" => http("429 Too Many Requests", "retry-after: 3600\r\n", ""),
+            _ => http("200 OK", "", "ok"),
+        }
+    })
+    .await;
+    let client = client(&[]);
+    let at = |path: &str| format!("http://{}{path}", server.address);
+    for (path, status) in [("/soon", 200), ("/date", 200), ("/busy", 503), ("/never", 429)] {
+        assert_eq!(get(&client, &at(path)).await.unwrap().status.as_u16(), status, "{path}");
+    }
+    assert_eq!(server.paths(), ["/soon", "/soon", "/date", "/date", "/busy", "/never"]);
+    assert_eq!(get(&client, &at("/other")).await.unwrap_err().status(), Status::LRL_TIMEOUT);
+    assert_eq!(server.paths().len(), 6);
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::collect::net::NetConfig;
+use crate::collect::net::LimitsConfig;
 use crate::collect::net::loopback::{
     Asked, Framing, Hosts, Reply, Server as Loopback, client, closed, dialer,
 };
@@ -26,7 +26,7 @@ fn whois(list: &str, change: impl FnOnce(&mut WhoisConfig)) -> (WhoisClient, tem
     let servers = vec![file.path().to_str().unwrap().to_owned()];
     let mut config = WhoisConfig { servers, timeout: Span::millis(300), ..WhoisConfig::default() };
     change(&mut config);
-    let limiter = Arc::new(Limiter::new(&NetConfig::default()));
+    let limiter = Arc::new(Limiter::new(LimitsConfig::default()));
     (WhoisClient::new(config, dialer(&[("whois.example", &["127.0.0.1"])]), client(&[]), limiter), file)
 }
 
