@@ -37,12 +37,12 @@ impl Collector for RdapIpCollector {
             return failed(Status::INVALID_ADDRESS, "not an IP address".to_owned());
         };
         match self.rdap.address(address, self.rdap.deadline()).await {
-            Ok(data) => CommonIPResult {
+            Ok(network) => CommonIPResult {
                 status_code: Status::OK,
                 error: None,
                 last_attempt: Timestamp(self.clock.now()),
                 collector: Self::NAME.to_owned(),
-                data: IPData::Json(data),
+                data: IPData::Json(network.data),
             },
             Err(error) => failed(error.status(), error.to_string()),
         }
