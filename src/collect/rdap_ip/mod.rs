@@ -1,6 +1,6 @@
 //! The RDAP collector of addresses: the registration of the network that an address is in, as RDAP gives it.
 //!
-//! How servers are found and asked is shared with `rdap-dn`: `net/rdap`.
+//! How servers are found and asked is shared with `rdap-dn`: `net/rdap`. Cases: `tests/cases/rdap_ip/rows.toml`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,6 +48,3 @@ impl Collector for RdapIpCollector {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

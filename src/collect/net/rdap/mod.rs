@@ -14,6 +14,6 @@ mod config;
 mod document;
 mod range;
 
-pub use client::{Network, RdapClient, RdapError, Registration};
-pub use config::RdapConfig;
+pub use client::{Network, Other, RdapClient, RdapError, Registration};
+pub use config::{Prefer, RdapConfig};
 pub use range::Range;
