@@ -238,7 +238,7 @@ async fn a_server_that_limits_us_is_not_asked_for_the_registered_domain() {
     let lab = lab(&[("/domain/a.ok.com", limited)], WHOIS).await;
     let record = lab.collect("a.ok.com", None).await;
     assert_eq!((record.status_code, record.rdap_target.as_str()), (Status::RATE_LIMITED, "a.ok.com"));
-    assert_eq!(lab.rdap.paths(), ["/domain/a.ok.com"]);
+    assert!(lab.rdap.paths().iter().all(|path| path == "/domain/a.ok.com"), "{:?}", lab.rdap.paths());
     assert_eq!(lab.whois.asked()[0].head, "ok.com\r\n");
 }
 

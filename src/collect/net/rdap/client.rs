@@ -15,6 +15,7 @@ use url::Url;
 use super::RdapConfig;
 use super::bootstrap::Bootstrap;
 use super::document::{self, Document, MEDIA_TYPE};
+use super::range::Range;
 use crate::collect::net::HttpClient;
 use crate::collect::net::http::client::{Allowed, HttpError};
 use crate::collect::net::list::ListError;
@@ -37,6 +38,15 @@ pub struct Registration {
     pub data: FreeJson,
     /// The entities, a JSON array.
     pub entities: FreeJson,
+}
+
+/// What RDAP says of an address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// The answer as it came, a JSON object.
+    pub data: FreeJson,
+    /// The addresses that the answer speaks for; `None` where it does not credibly say.
+    pub range: Option<Range>,
 }
 
 /// Why RDAP says nothing.
@@ -106,13 +116,14 @@ impl RdapClient {
         Ok(Registration { data: document.json(), entities: document::array(&entities) })
     }
 
-    /// Looks an address up: the answer as it came.
-    pub async fn address(&self, address: IpAddr, deadline: Instant) -> Result<FreeJson, RdapError> {
-        let base =
-            self.bootstrap.for_address(address, self.step(deadline)).await?.ok_or(RdapError::NoServer)?;
+    /// Looks an address up.
+    pub async fn address(&self, address: IpAddr, deadline: Instant) -> Result<Network, RdapError> {
+        let listed = self.bootstrap.for_address(address, self.step(deadline)).await?;
+        let (block, base) = listed.ok_or(RdapError::NoServer)?;
         let text = address.to_string();
         let about_it = |url: Url| url.as_str().contains(&text).then_some(url);
-        Ok(self.deepest(&base, &format!("ip/{address}"), about_it, deadline).await?.1.json())
+        let (_, document) = self.deepest(&base, &format!("ip/{address}"), about_it, deadline).await?;
+        Ok(Network { range: Range::told(&document, address, block), data: document.json() })
     }
 
     /// Follows `related` links as far as they give answers. `wanted` completes a link, or says that it is of no use.

@@ -81,6 +81,11 @@ impl Document {
         }
     }
 
+    /// A member read as `T`; absent and of another form are alike.
+    pub fn member<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<T> {
+        serde_json::from_str(self.0.get(name)?.get()).ok()
+    }
+
     /// This document with the roles of `stub`: what an entity is to a name is known only where it was listed.
     pub fn with_roles_of(mut self, stub: &Document) -> Self {
         if let Some(roles) = stub.0.get("roles") {
