@@ -36,3 +36,6 @@ pub use lab::with_lab;
 pub use letters::Letters;
 pub use process::{Process, ProcessError, collectors, topic_settings};
 pub use service::Service;
+
+#[cfg(test)]
+mod tests;

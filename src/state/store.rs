@@ -15,7 +15,7 @@ use super::format::{Standing, check_families, standing};
 use crate::units::Size;
 
 /// The format of the rows. A store of another number is refused, never misread.
-pub(super) const FORMAT: &str = "2";
+pub(super) const FORMAT: &str = "3";
 pub(super) const FORMAT_KEY: &[u8] = b"format";
 
 /// A family of rows (a RocksDB column family).
