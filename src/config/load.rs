@@ -9,7 +9,6 @@ use toml_edit::{Document, Item, TableLike};
 
 use super::origin::{ConfigError, Origin};
 use super::{DEFAULT, Settings};
-use crate::flow::JoinRules;
 use crate::spec::nearest;
 use crate::units::Size;
 
@@ -109,12 +108,6 @@ impl Loader {
 
     /// The settings; those that do not go together are refused.
     pub fn finish(self) -> Result<Settings, ConfigError> {
-        if self.settings.join.policy == JoinRules::Reference {
-            return Err(ConfigError::Conflict {
-                message: "join.policy = reference is not part of this version".to_owned(),
-                hint: "use join.policy = target".to_owned(),
-            });
-        }
         if self.settings.topics.max_record < LEAST_RECORD {
             return Err(ConfigError::Conflict {
                 message: format!("topics.max_record = {} is too small", self.settings.topics.max_record),

@@ -36,4 +36,8 @@ pub struct RDAPDomainResult {
     /// The whole RDAP answer of the registrar, as JSON, where `rdapData` is that of the registry; else null.
     #[serde(default)]
     pub rdap_registrar_data: Option<FreeJson>,
+    /// When this was found out, if that was for an earlier request. No field of the record: a header of it says so.
+    #[serde(skip)]
+    #[avro(skip)]
+    pub found: Option<Timestamp>,
 }

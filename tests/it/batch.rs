@@ -70,7 +70,9 @@ fn the_demo_joins_every_name_once_and_shows_every_status() {
         serde_json::from_slice(&run(&["list", what, "--format", "json"]).stdout).unwrap()
     };
     let statuses = listed("statuses");
-    let (mut shown, collectors) = (0, listed("collectors"));
+    let (mut shown, mut collectors) = (0, listed("collectors"));
+    // It has a dataflow of its own, and no place in the lab.
+    collectors.retain(|collector| collector["name"] != "qradar");
     assert_eq!(collectors.len(), 8);
     for collector in &collectors {
         for code in collector["statuses"].as_array().unwrap() {

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use serde::Deserialize;
 
 use super::document::Document;
@@ -32,6 +32,19 @@ impl Range {
     /// Whether `address` is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.first.is_ipv4() == address.is_ipv4() && (self.first..=self.last).contains(&address)
+    }
+
+    /// The networks that make up the range, at most twice as many as an address has bits.
+    pub fn networks(&self) -> Vec<IpNet> {
+        match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                Ipv4Subnets::new(first, last, 0).map(IpNet::V4).collect()
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                Ipv6Subnets::new(first, last, 0).map(IpNet::V6).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The range that `answer`, asked for `address`, says it is about; `block` led to the server. The whole range of the
@@ -114,6 +127,20 @@ mod tests {
             let range = Range::told(&document, asked.parse().unwrap(), block.parse().unwrap());
             let range = range.map_or(String::new(), |range| format!("{} {}", range.first, range.last));
             assert_eq!(range, expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn is_made_up_of_networks() {
+        for (first, last, networks) in [
+            ("192.0.2.0", "192.0.2.255", "192.0.2.0/24"),
+            ("192.0.2.7", "192.0.2.7", "192.0.2.7/32"),
+            ("192.0.2.1", "192.0.2.4", "192.0.2.1/32 192.0.2.2/31 192.0.2.4/32"),
+            ("2001:db8::", "2001:db8:2:ffff:ffff:ffff:ffff:ffff", "2001:db8::/47 2001:db8:2::/48"),
+        ] {
+            let range = Range { first: first.parse().unwrap(), last: last.parse().unwrap() };
+            let found: Vec<_> = range.networks().iter().map(ToString::to_string).collect();
+            assert_eq!(found.join(" "), networks);
         }
     }
 }
