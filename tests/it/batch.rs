@@ -96,11 +96,8 @@ fn the_demo_joins_every_name_once_and_shows_every_status() {
     }
     let of = |name: &str| records.iter().find(|record| record["domainName"] == name).unwrap();
     let old = &of("desitka-lab.cz")["tlsResult"];
-    assert_eq!(
-        (&old["tlsData"]["protocol"], &old["tlsData"]["count"]),
-        (&"TLSv1".into(), &2.into()),
-        "{old}"
-    );
+    assert_eq!(old["tlsData"]["protocol"], "TLSv1", "{old}");
+    assert_eq!(old["tlsData"]["certificates"].as_array().unwrap().len(), 2, "{old}");
     assert!(old["html"].as_str().unwrap().contains("desitka-lab.cz"), "{old}");
     let packed = of("zabaleno-lab.cz")["tlsResult"]["html"].as_str().unwrap();
     assert!(packed.contains("zabaleno-lab.cz") && packed.contains("</html>"), "{packed}");
