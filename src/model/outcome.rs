@@ -93,6 +93,8 @@ outcome!(RDAPDomainResult, |_subject, _collector| {
     whois_error: None,
     whois_raw: None,
     whois_parsed: None,
+    rdap_registry_data: None,
+    rdap_registrar_data: None,
     found: None,
 }
     fn found(&self) -> Option<Millis> {

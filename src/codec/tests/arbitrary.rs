@@ -122,7 +122,9 @@ pub fn rdap_result() -> impl Strategy<Value = RDAPDomainResult> {
             rdap_data: json.clone(),
             entities: json.clone(),
             whois_raw,
-            whois_parsed: json,
+            whois_parsed: json.clone(),
+            rdap_registry_data: json,
+            rdap_registrar_data: None,
             found: None,
         },
     )

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Collector;
 use super::net::Suffixes;
-use super::net::rdap::{RdapClient, RdapError, Registration};
+use super::net::rdap::{Other, RdapClient, RdapError, Registration};
 use super::net::whois::{Whois, WhoisClient, WhoisError};
 use super::once::{About, CacheConfig, Shareable};
 use crate::clock::SharedClock;
@@ -90,13 +90,20 @@ impl Collector for RdapDnCollector {
         };
         let (target, answer) = self.registration(name).await;
         let error = match answer {
-            Ok(Registration { data, entities }) => {
+            Ok(Registration { data, entities, other }) => {
                 let verdict = Verdict::ok(self.clock.now());
                 let record = RDAPDomainResult::without_data(verdict, subject, Self::NAME);
+                let (registry, registrar) = match other {
+                    Some(Other::Registry(answer)) => (Some(answer), None),
+                    Some(Other::Registrar(answer)) => (None, Some(answer)),
+                    None => (None, None),
+                };
                 return RDAPDomainResult {
                     rdap_target: target.to_string(),
                     rdap_data: Some(data),
                     entities: Some(entities),
+                    rdap_registry_data: registry,
+                    rdap_registrar_data: registrar,
                     ..record
                 };
             }

@@ -1,9 +1,11 @@
 //! The RDAP collector of addresses: the registration of the network that an address is in, as RDAP gives it.
 //!
-//! How servers are found and asked is shared with `rdap-dn`: `net/rdap`.
+//! How servers are found and asked is shared with `rdap-dn`: `net/rdap`. Cases: `tests/cases/rdap_ip/rows.toml`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 use super::Collector;
 use super::net::rdap::RdapClient;
@@ -30,25 +32,8 @@ impl Collector for RdapIpCollector {
     type Request = IPRequest;
     type Record = CommonIPResult;
 
-    async fn collect(&self, subject: &Subject, _: Option<IPRequest>) -> CommonIPResult {
-        let failed = |status: Status, error: String| {
-            let verdict = Verdict::failed(status, error, self.clock.now());
-            CommonIPResult::without_data(verdict, subject, Self::NAME)
-        };
-        let Some(Ok(address)) = subject.address.as_deref().map(str::parse::<IpAddr>) else {
-            return failed(Status::INVALID_ADDRESS, "not an IP address".to_owned());
-        };
-        match self.rdap.address(address, self.rdap.deadline()).await {
-            Ok(data) => CommonIPResult {
-                status_code: Status::OK,
-                error: None,
-                last_attempt: Timestamp(self.clock.now()),
-                collector: Self::NAME.to_owned(),
-                data: IPData::Json(data),
-                found: None,
-            },
-            Err(error) => failed(error.status(), error.to_string()),
-        }
+    async fn collect(&self, subject: &Subject, request: Option<IPRequest>) -> CommonIPResult {
+        self.answer(subject, request).await.0
     }
 }
 
@@ -57,6 +42,30 @@ impl Shareable for RdapIpCollector {
 
     fn about(&self, subject: &Subject, _: Option<&IPRequest>) -> Option<About> {
         About::address(subject)
+    }
+
+    async fn answer(&self, subject: &Subject, _: Option<IPRequest>) -> (CommonIPResult, Vec<IpNet>) {
+        let failed = |status: Status, error: String| {
+            let verdict = Verdict::failed(status, error, self.clock.now());
+            (CommonIPResult::without_data(verdict, subject, Self::NAME), Vec::new())
+        };
+        let Some(Ok(address)) = subject.address.as_deref().map(str::parse::<IpAddr>) else {
+            return failed(Status::INVALID_ADDRESS, "not an IP address".to_owned());
+        };
+        match self.rdap.address(address, self.rdap.deadline()).await {
+            Ok(network) => {
+                let record = CommonIPResult {
+                    status_code: Status::OK,
+                    error: None,
+                    last_attempt: Timestamp(self.clock.now()),
+                    collector: Self::NAME.to_owned(),
+                    data: IPData::Json(network.data),
+                    found: None,
+                };
+                (record, network.range.map(|range| range.networks()).unwrap_or_default())
+            }
+            Err(error) => failed(error.status(), error.to_string()),
+        }
     }
 }
 
