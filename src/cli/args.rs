@@ -79,6 +79,9 @@ pub enum Command {
     /// gone, `replay` writes it again where it came from; the letter stays.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Show what a job holds, as it was last written to its state; the job may run
+    #[command(subcommand)]
+    State(StateCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -234,6 +237,21 @@ pub struct Audit {
     /// Only requests at these offsets of a partition, the last one left out; may be given more than once
     #[arg(long, value_name = "PARTITION:FROM..TO")]
     pub offsets: Vec<String>,
+}
+
+/// `state`.
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// Show an open name: its parts, what is awaited, and until when
+    ///
+    /// Rows are written every state.flush_interval. The running job tells it as of now: GET /domains/NAME on its admin port.
+    Get {
+        /// The name, as it was asked for
+        name: String,
+        /// The dataflow of the job
+        #[command(flatten)]
+        flow: FlowSpec,
+    },
 }
 
 /// `topics`.

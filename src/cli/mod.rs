@@ -17,6 +17,7 @@ mod service;
 mod show;
 mod signal;
 mod start;
+mod state;
 mod topics;
 mod view;
 
@@ -80,6 +81,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Schema(command) => schema::run(&layers, command).await,
         Command::Topics(command) => topics::run(&layers, command).await,
         Command::Audit(args) => audit::run(&layers, args).await,
+        Command::State(command) => state::run(&layers, command).await,
         Command::DeadLetters(command) => letters::run(&layers, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "domainflow", &mut std::io::stdout());

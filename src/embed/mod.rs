@@ -17,7 +17,7 @@
 //!
 //! Next: `process.rs` (what a process is made of), `service.rs` (the long-lived job), `upkeep.rs` (what it
 //! does beside), `batch/` (list in, file out), `ask.rs` (one collector, one name), `letters.rs` (dead letters),
-//! `audit/` (is everything there, once).
+//! `open_names.rs` (what the join knows of a name), `audit/` (is everything there, once).
 
 mod answers;
 mod ask;
@@ -25,6 +25,7 @@ mod audit;
 mod batch;
 mod lab;
 mod letters;
+mod open_names;
 mod process;
 mod service;
 mod upkeep;
@@ -34,6 +35,7 @@ pub use audit::{Audit, AuditRange, AuditReport};
 pub use batch::{Batch, BatchError, EMBED_CODES, Input, Output, Progress, Summary};
 pub use lab::with_lab;
 pub use letters::Letters;
+pub use open_names::open_names;
 pub use process::{Process, ProcessError, collectors, topic_settings};
 pub use service::Service;
 

@@ -252,7 +252,8 @@ fn store(settings: &Settings) -> Result<Store, Failure> {
     Ok(Store::open(&settings.state.dir.join("db"), options)?)
 }
 
-fn group(settings: &Settings, plan: &Plan) -> String {
+/// The group of a flow.
+pub(super) fn group(settings: &Settings, plan: &Plan) -> String {
     match settings.kafka.group_id.as_str() {
         "" => format!("domainflow-{}", plan.name),
         group => group.to_owned(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Process;
+use super::open_names::domains;
 use super::upkeep::Upkeep;
 use crate::error::Failure;
 use crate::flow::Flow;
@@ -24,6 +25,9 @@ impl Service {
         let meters = process.meters.clone();
         let admin = Admin::open(&process.settings.admin, meters.clone()).await?;
         let flow = process.start().await?;
+        if let Some(admin) = &admin {
+            admin.knows(domains(flow.lookout()));
+        }
         let upkeep = Upkeep::start(&process);
         Ok(Self { flow, meters, admin, upkeep, deadline: process.settings.shutdown.deadline.0 })
     }

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::Millis;
 use crate::codec::{Format, Schemas, TopicCodec};
-use crate::config::Loader;
+use crate::config::{Loader, Settings};
 use crate::flow::headers::{COLLECTORS, COMPLETE, NOT_ASKED, REVISION};
 use crate::io::embedded::Log;
 use crate::io::{Fetched, Outgoing, RawRecord, partition_of};
 use crate::model::AllCollectedData;
+use crate::spec::Plan;
 
 /// How long anything may take before a test gives up; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,6 +23,8 @@ struct Job {
     service: Service,
     log: Log,
     schemas: Schemas,
+    settings: Settings,
+    plan: Plan,
 }
 
 impl Job {
@@ -35,9 +38,9 @@ impl Job {
         }
         let settings = loader.finish().unwrap();
         let plan = crate::spec::parse("flow.yaml", flow, settings.topics.format).unwrap();
-        let process = Process::embedded(settings, plan, None).unwrap();
+        let process = Process::embedded(settings.clone(), plan.clone(), None).unwrap();
         let (log, schemas) = (process.log.clone().unwrap(), process.schemas.clone());
-        Self { service: Service::start(process).await.unwrap(), log, schemas }
+        Self { service: Service::start(process).await.unwrap(), log, schemas, settings, plan }
     }
 
     /// Writes a result of `name` at a time of the stream.
@@ -87,6 +90,18 @@ impl Job {
     async fn avro(&self, value: &[u8]) -> AllCollectedData {
         let codec = TopicCodec::new(Format::Avro, "all_collected_data", &self.schemas).await.unwrap();
         codec.decode(value).await.unwrap()
+    }
+
+    /// Asks the admin port; the status and the answer.
+    async fn ask(&self, path: &str) -> (u16, Value) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = tokio::net::TcpStream::connect(self.service.admin().unwrap()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
     async fn stop(self) {
@@ -303,4 +318,63 @@ fn whole_zone(time: Millis) -> String {
         "secondaryNameservers": [], "secondaryNameserverIPs": [],
     });
     result(time, &json!({ "zone": zone }))
+}
+
+/// An open name is shown by the running job, and by the state of it, also beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_name_is_shown_with_its_parts_and_what_is_awaited() {
+    for (policy, patience, expected) in [
+        ("      patience: 1h\n", 3_600_000, json!(["run"])),
+        ("      patience: 1h\n      policy: reference\n", 3_600_000, json!(["domain", "addresses"])),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = ["admin.listen=127.0.0.1:0", "state.flush_interval=0s"];
+        let flow = join(policy).replace("geo-asn, nerd, rdap-ip, rtt", "nerd, rtt");
+        let job = Job::start(dir.path(), &flow, &settings).await;
+        let at = crate::clock::Clock::now(&crate::clock::SystemClock) / 1000 * 1000;
+        job.put("processed_zone", "ok.cz", None, at, &whole_zone(at));
+        let value = result(at, &json!({ "dnsData": null, "ips": [{ "ip": "::1", "rrType": "MX" }] }));
+        job.put("processed_DNS", "ok.cz", None, at, &value);
+        let value = result(at, &json!({ "collector": "rtt", "data": null }));
+        job.put("collected_IP_data", "ok.cz", Some("::1"), at, &value);
+        let started = Instant::now();
+        let is_whole = |open: &Value| {
+            let parts = |run: &Value| run["parts"].as_array().unwrap().len();
+            open.as_array().is_some_and(|open| open.iter().map(parts).sum::<usize>() == 3)
+        };
+        let asked = loop {
+            let (code, answer) = job.ask("/domains/ok.cz").await;
+            if is_whole(&answer["open"]) {
+                assert_eq!(code, 200);
+                break answer["open"].clone();
+            }
+            assert!(started.elapsed() < PATIENCE, "{answer}");
+        };
+        let of_all =
+            |what: &str| asked.as_array().unwrap().iter().map(|run| run[what].clone()).collect::<Value>();
+        assert_eq!(of_all("window"), expected);
+        assert_eq!(asked[0]["parts"][0], json!({ "part": "zone", "status": 0, "attempt": at }));
+        assert_eq!(asked[0]["awaited"][0], "rdap-dn");
+        assert_eq!(asked[0]["deadline"], at + patience);
+        assert_eq!((&asked[0]["since"], &asked[0]["revision"]), (&json!(at), &json!(0)));
+        // The state tells the same once it is written; the job has it open.
+        let (settings, plan) = (job.settings.clone(), job.plan.clone());
+        let stored = loop {
+            let stored = serde_json::to_value(open_names(&settings, &plan, "ok.cz").unwrap()).unwrap();
+            if is_whole(&stored) {
+                break stored;
+            }
+            assert!(started.elapsed() < PATIENCE, "{stored}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert_eq!(stored, asked);
+        assert_eq!(open_names(&settings, &plan, "ok.c").unwrap(), []);
+        assert_eq!(job.ask("/domains/no.cz").await.0, 404);
+        job.stop().await;
+    }
+    let nothing = tempfile::tempdir().unwrap();
+    let mut loader = Loader::new();
+    loader.set(&format!("state.dir={}", nothing.path().display())).unwrap();
+    let plan = crate::spec::parse("flow.yaml", &join(""), Format::Json).unwrap();
+    assert_eq!(open_names(&loader.finish().unwrap(), &plan, "ok.cz").unwrap(), []);
 }

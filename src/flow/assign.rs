@@ -7,12 +7,15 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
 use super::deliver::DeliverMessage;
-use super::join::{JoinRows, Opening, ResultMessage};
+use super::join::{JoinRows, Look, OpenName, Opening, ResultMessage};
 use super::requests::RequestMessage;
 use crate::collect::net::Limiter;
 use crate::engine::Mailbox;
-use crate::io::{IoError, Owner, Position, Reader, Start, Topic};
+use crate::io::{IoError, Owner, Position, Reader, Start, Topic, partition_of};
 use crate::telemetry::{Health, Meters};
 
 /// How long giving partitions back may take: well below the broker's patience (`max.poll.interval.ms`).
@@ -83,6 +86,18 @@ impl Assignments {
     /// The mailboxes of the workers.
     pub fn doors(&self) -> &[Doors] {
         &self.doors
+    }
+
+    /// Asks the worker of a name what the join knows of it; `None` if this process has not its partition, or no join.
+    pub fn look(&self, name: &str) -> Option<oneshot::Receiver<Vec<OpenName>>> {
+        let partition = partition_of(name.as_bytes(), self.rows.topics().partitions());
+        if !self.owned.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition) {
+            return None;
+        }
+        let (reply, answer) = oneshot::channel();
+        let name = Bytes::copy_from_slice(name.as_bytes());
+        self.door(partition).results.as_ref()?.post(ResultMessage::Look(Look { partition, name, reply }));
+        Some(answer)
     }
 
     /// The workers have ended: nothing is to be given back any more.

@@ -2,7 +2,7 @@
 //!
 //! A checked plan becomes the same dataflow on every worker (`worker.rs`); partitions are brought to the workers
 //! (`assign.rs`), requests become calls (`requests.rs`, `node.rs`), results are joined (`join/`), and everything leaves
-//! through one end that decides when to cut (`deliver.rs`). Start with `run.rs`.
+//! through one end that decides when to cut (`deliver.rs`). What is known of a name: `look.rs`. Start with `run.rs`.
 
 mod assign;
 mod dead_letter;
@@ -10,6 +10,7 @@ mod deliver;
 mod follow_up;
 pub mod headers;
 mod join;
+mod look;
 mod node;
 mod oversize;
 mod parts;
@@ -21,7 +22,8 @@ mod worker;
 
 pub use dead_letter::{DeadLetters, KEY_CODES, Letter, Place};
 pub use follow_up::{LeadsTo, Next};
-pub use join::stream_time;
+pub use join::{OpenName, OpenPart, stream_time};
+pub use look::{Looked, Lookout, stored};
 pub use node::run_of;
 pub use parts::Collectors;
 pub use run::{Flow, FlowParts, topics};

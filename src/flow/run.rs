@@ -12,6 +12,7 @@ use super::assign::Assignments;
 use super::dead_letter::DeadLetters;
 use super::deliver::DeliverMessage;
 use super::join::{FeedSetup, JoinRows, JoinSetup, ResultMessage};
+use super::look::Lookout;
 use super::oversize::Oversize;
 use super::parts::{Collectors, Parts};
 use super::requests::RequestMessage;
@@ -203,6 +204,11 @@ impl Flow {
         }
     }
 
+    /// Tells what the join knows of a name, for as long as the flow runs.
+    pub fn lookout(&self) -> Lookout {
+        Lookout(self.assignments.clone())
+    }
+
     /// Says that nothing more will ever arrive: every deadline of the join is due.
     pub fn end_of_time(&self) {
         for door in self.assignments.doors() {
@@ -274,7 +280,8 @@ fn part_readers(plan: &Plan, node: &JoinNode, settings: &FlowSettings, schemas: 
     node.from.iter().map(reader).collect()
 }
 
-fn policy(node: &JoinNode, settings: &FlowSettings) -> Policy {
+/// The rules of a join.
+pub(super) fn policy(node: &JoinNode, settings: &FlowSettings) -> Policy {
     let millis = |span: crate::units::Span| span.0.as_millis() as i64;
     let windows = Windows::default();
     let window = |span: Option<crate::units::Span>, usual| span.map_or(usual, millis);

@@ -115,6 +115,26 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens the store in `dir` to read it as it was last written, beside a process that may have it open; `None` if there
+    /// is none.
+    pub fn look(dir: &Path) -> Result<Option<Self>, StateError> {
+        let options = Options::default();
+        check_families(dir, &options)?;
+        if DB::list_cf(&options, dir).is_err() {
+            return Ok(None);
+        }
+        let db = DB::open_cf_for_read_only(&options, dir, Family::ALL.map(Family::name), false);
+        let db = db.map_err(opening(dir))?;
+        let store = Self(Arc::new(Inner {
+            db,
+            dir: dir.to_owned(),
+            #[cfg(test)]
+            life: i64::MAX.into(),
+        }));
+        let standing = standing(&store.0.db, dir, Family::ALL.map(Family::name))?;
+        Ok((standing == Standing::Ours).then_some(store))
+    }
+
     /// A name that no other store has, the same for as long as this one exists.
     pub fn identity(&self) -> Result<String, StateError> {
         let identity = self.0.db.get_db_identity().map_err(|source| self.error(source))?;

@@ -1,15 +1,17 @@
-//! The admin port: `/healthz`, `/readyz`, `/status`, `/metrics`. On the loopback unless configured otherwise; it shows and
-//! changes nothing.
+//! The admin port: `/healthz`, `/readyz`, `/status`, `/metrics`, `/domains/{name}`. On the loopback unless configured otherwise;
+//! it shows and changes nothing.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -54,9 +56,21 @@ impl Coded for AdminError {
     }
 }
 
+/// What `/domains/{name}` answers: the status, and a JSON value. Who knows it is said by whoever runs the flow.
+pub type Domains = Arc<dyn Fn(String) -> BoxFuture<'static, (u16, Value)> + Send + Sync>;
+
+/// What the pages are made of.
+#[derive(Clone)]
+struct Shown {
+    meters: Arc<Meters>,
+    /// Set once the flow runs.
+    domains: Arc<OnceLock<Domains>>,
+}
+
 /// The open admin port; it closes when it is dropped.
 pub struct Admin {
     address: SocketAddr,
+    domains: Arc<OnceLock<Domains>>,
     server: JoinHandle<()>,
 }
 
@@ -69,18 +83,26 @@ impl Admin {
         let error = |source| AdminError { listen: config.listen.clone(), source };
         let listener = TcpListener::bind(&config.listen).await.map_err(error)?;
         let address = listener.local_addr().map_err(error)?;
+        let domains = Arc::new(OnceLock::new());
         let router = Router::new()
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
             .route("/status", get(status))
             .route("/metrics", get(metrics))
-            .with_state(meters);
+            .route("/domains/{name}", get(domain))
+            .with_state(Shown { meters, domains: domains.clone() });
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::warn!(%error, "the admin port closed");
             }
         });
-        Ok(Some(Self { address, server }))
+        Ok(Some(Self { address, domains, server }))
+    }
+
+    /// The flow runs: names can be asked for.
+    pub fn knows(&self, domains: Domains) {
+        // A process starts its flow once.
+        let _ = self.domains.set(domains);
     }
 
     /// Where it listens.
@@ -96,7 +118,7 @@ impl Drop for Admin {
 }
 
 /// The process lives.
-async fn healthz(State(meters): State<Arc<Meters>>) -> Response {
+async fn healthz(State(Shown { meters, .. }): State<Shown>) -> Response {
     let code = match meters.health() {
         Health::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::OK,
@@ -105,7 +127,7 @@ async fn healthz(State(meters): State<Arc<Meters>>) -> Response {
 }
 
 /// The process reads and writes.
-async fn readyz(State(meters): State<Arc<Meters>>) -> Response {
+async fn readyz(State(Shown { meters, .. }): State<Shown>) -> Response {
     let code = match meters.health() {
         Health::Running => StatusCode::OK,
         _ => StatusCode::SERVICE_UNAVAILABLE,
@@ -113,11 +135,19 @@ async fn readyz(State(meters): State<Arc<Meters>>) -> Response {
     (code, meters.report().health).into_response()
 }
 
-async fn status(State(meters): State<Arc<Meters>>) -> Response {
+async fn status(State(Shown { meters, .. }): State<Shown>) -> Response {
     Json(meters.report()).into_response()
 }
 
-async fn metrics(State(meters): State<Arc<Meters>>) -> Response {
+/// What is known of a name.
+async fn domain(State(Shown { domains, .. }): State<Shown>, Path(name): Path<String>) -> Response {
+    let Some(domains) = domains.get() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let (code, value) = domains(name).await;
+    let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (code, Json(value)).into_response()
+}
+
+async fn metrics(State(Shown { meters, .. }): State<Shown>) -> Response {
     match meters.metrics() {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

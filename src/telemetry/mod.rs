@@ -11,7 +11,7 @@ mod meters;
 mod metrics;
 mod status;
 
-pub use http::{Admin, AdminConfig, AdminError, TELEMETRY_CODES};
+pub use http::{Admin, AdminConfig, AdminError, Domains, TELEMETRY_CODES};
 pub use log::{LogConfig, LogFormat, init_log};
 pub use meters::{Health, JoinMeter, Meters, NodeMeter, PartitionMeter, READ_TO_END};
 pub use status::{JoinStatus, NodeStatus, PartitionStatus, StatusReport};

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use self::job::Job;
 use self::output::Exporter;
 use super::Process;
+use super::open_names::domains;
 use crate::error::{Code, Coded, Exit, Failure};
 use crate::flow::Flow;
 use crate::io::embedded::Log;
@@ -161,6 +162,9 @@ impl Batch {
         let admin = Admin::open(&process.settings.admin, process.meters.clone()).await?;
         beside::write(&process, beside).await?;
         let flow = process.start().await?;
+        if let Some(admin) = &admin {
+            admin.knows(domains(flow.lookout()));
+        }
         let feeding =
             input.feed(log.clone(), process.group.clone(), entry, job.clone(), process.clock.clone());
         Ok(Self {

@@ -5,16 +5,20 @@
 
 mod input;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use self::input::{Front, Input};
 use super::rows::Opening;
+use super::show::OpenName;
 use crate::clock::{Millis, SharedClock};
 use crate::codec::{DecodeError, Part, PartReader, Reading};
 use crate::engine::align::{self, Head, Next};
@@ -45,10 +49,22 @@ pub enum ResultMessage {
     },
     /// A partition goes away.
     Close(u32),
+    /// Somebody wants to know what is known of a name.
+    Look(Look),
     /// Nothing more will ever arrive: all deadlines are due.
     EndOfTime,
     /// Nothing more is to be read.
     Stop,
+}
+
+/// Asks for what is known of a name.
+pub struct Look {
+    /// Its partition.
+    pub partition: u32,
+    /// Its key.
+    pub name: Bytes,
+    /// Takes the answer.
+    pub reply: oneshot::Sender<Vec<OpenName>>,
 }
 
 /// What enters the join.
@@ -56,7 +72,7 @@ pub enum ResultMessage {
 #[expect(clippy::large_enum_variant, reason = "almost every item is a part")]
 pub enum JoinItem {
     /// A partition with the names that were open.
-    Open(u32, Rc<std::cell::Cell<Option<Opening>>>),
+    Open(u32, Rc<Cell<Option<Opening>>>),
     /// A result.
     Part {
         /// The partition.
@@ -74,6 +90,8 @@ pub enum JoinItem {
     Time(u32, Millis),
     /// The partition goes away.
     Close(u32),
+    /// Somebody wants to know what is known of a name.
+    Look(Rc<Cell<Option<Look>>>),
     /// A cut.
     Cut,
 }
@@ -170,7 +188,7 @@ impl ResultFeed {
                 });
                 let inputs = inputs.collect();
                 self.partitions.insert(partition, Aligned { inputs, muted: true, told: Millis::MIN });
-                batch.push(JoinItem::Open(partition, Rc::new(std::cell::Cell::new(Some(opening)))));
+                batch.push(JoinItem::Open(partition, Rc::new(Cell::new(Some(opening)))));
             }
             ResultMessage::Close(partition) => {
                 if self.partitions.remove(&partition).is_some() {
@@ -178,6 +196,7 @@ impl ResultFeed {
                     self.shared.join_moved.set(true);
                 }
             }
+            ResultMessage::Look(look) => batch.push(JoinItem::Look(Rc::new(Cell::new(Some(look))))),
             ResultMessage::EndOfTime if self.end == End::None => self.end = End::OfTime,
             ResultMessage::EndOfTime => {}
             ResultMessage::Stop => self.end = End::Stopped,

@@ -15,11 +15,12 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::Operator as _;
 
 use super::JoinCut;
-use super::feed::JoinItem;
+use super::feed::{JoinItem, Look};
 use super::origins::Origins;
 use super::resume::Committed;
 use super::rows::{Changes, Opening, Payload};
 use super::setup::JoinSetup;
+use super::show::OpenName;
 use crate::clock::Millis;
 use crate::engine::Epoch;
 use crate::flow::deliver::Out;
@@ -122,6 +123,12 @@ impl Join {
                 if let Some(of) = self.partitions.get_mut(&partition) {
                     of.closing = true;
                 }
+            }
+            JoinItem::Look(look) => {
+                let Some(Look { partition, name, reply }) = look.take() else { return Ok(()) };
+                let runs = self.partitions.get(&partition).map_or(&[][..], |of| of.names.get(&name));
+                // Whoever asked may have gone.
+                let _ = reply.send(runs.iter().map(|run| OpenName::of(run, &self.setup.policy)).collect());
             }
             JoinItem::Cut => {
                 let share = self.cut();

@@ -1,5 +1,6 @@
 //! The join as operators: results are read in the order of their times (`feed.rs`), taken into the keyed state of their
-//! partition (`arrivals.rs`, `keyed.rs`), emitted as spliced records (`emit.rs`), and written to rows late (`rows.rs`).
+//! partition (`arrivals.rs`, `keyed.rs`), emitted as spliced records (`emit.rs`), and written to rows late (`rows.rs`). `show.rs`: what is
+//! told of an open name.
 //!
 //! The rules are those of `crate::join`; here is only what they need of the outside.
 
@@ -11,12 +12,14 @@ mod origins;
 mod resume;
 mod rows;
 mod setup;
+mod show;
 
-pub use feed::{FeedSetup, ResultFeed, ResultMessage};
+pub use feed::{FeedSetup, Look, ResultFeed, ResultMessage};
 pub use keyed::joined;
 pub use resume::stream_time;
 pub use rows::{JoinRows, Opening};
 pub use setup::JoinSetup;
+pub use show::{OpenName, OpenPart};
 
 use crate::io::Position;
 use crate::state::Batch;

@@ -213,6 +213,20 @@ impl JoinRows {
         }
     }
 
+    /// The open entries of a name.
+    pub fn look(&self, partition: u32, name: &[u8]) -> Result<Vec<Entry<Payload>>, StateError> {
+        let start = entry_key(partition, name, None);
+        // Runs are text, in which this byte is not; a longer name has another length at its start.
+        let end = [start.as_slice(), &[0xff]].concat();
+        let mut entries = Vec::new();
+        self.store.scan(Family::Entries, &start, &end, |_, row| {
+            let row = postcard::from_bytes::<EntryRow>(row).ok().filter(|row| row.name == name);
+            entries.extend(row.map(|row| row.entry));
+            true
+        })?;
+        Ok(entries)
+    }
+
     /// Deletes all rows of a partition. That they contain nothing before `starts` is written at once: rows that are
     /// missing because none was flushed yet must not look like a store that was lost.
     pub fn reset(&self, partition: u32, starts: &[(Topic, i64)]) -> Result<(), StateError> {
