@@ -163,7 +163,7 @@ fn a_state_of_another_format_is_refused() {
     batch.put(domainflow::state::Family::Meta, b"format", b"0");
     store.write(batch).unwrap();
     drop(store);
-    fails(&arguments, 5, &["has format 0, this version reads format 2", "state-format"]);
+    fails(&arguments, 5, &["has format 0, this version reads format 3", "state-format"]);
 }
 
 #[test]
@@ -186,6 +186,15 @@ fn lists_and_drawings() {
     let topics = json(&["list", "topics", "join", "--format", "json"]);
     assert_eq!(topics.as_array().unwrap().len(), 7);
     assert_eq!(json(&["schema", "list", "--format", "json"]).as_array().unwrap().len(), 11);
+    // Without a state, nothing is open.
+    let dir = tempfile::tempdir().unwrap();
+    let state = format!("state.dir={}", dir.path().join("none").display());
+    assert_eq!(
+        json(&["state", "get", "a.cz", "join", "--format", "json", "--set", &state]),
+        serde_json::json!([])
+    );
+    let shown = run(&["state", "get", "a.cz", "join", "--set", &state]);
+    assert!(text(&shown.stdout).starts_with("a.cz is not open"), "{}", text(&shown.stdout));
     let valid = json(&["validate", "domainradar", "--format", "json"]);
     assert_eq!(
         (&valid["flow"], &valid["nodes"], &valid["topics"]),
