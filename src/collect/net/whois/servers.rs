@@ -49,7 +49,11 @@ impl Server {
 impl Servers {
     /// The lists at `places`; loaded when first asked.
     pub fn new(places: &[String], http: HttpClient) -> Self {
-        Self(Lists::new(places, http, Kind { extension: "txt", accept: "text/plain", parse }))
+        Self(Lists::new(
+            places,
+            http,
+            Kind { extension: "txt", accept: "text/plain", parse, shipped: |_| None },
+        ))
     }
 
     /// The server for the longest listed suffix of `name`; for the root if there is none.
