@@ -44,6 +44,11 @@ impl Server {
         let valid = host.parse::<std::net::IpAddr>().is_ok() || DomainName::parse(&host).is_ok();
         valid.then(|| Self { host, port, query: "%s".to_owned() })
     }
+
+    /// The server as the limiter knows it.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
 }
 
 impl Servers {
