@@ -70,7 +70,6 @@ fn switch(value: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::codec::Wire;
     use crate::model::{DNSRequest, ZoneRequest};
 
