@@ -217,6 +217,8 @@ impl Deliver {
                 let outputs = outputs.unwrap_or_else(|Lost| self.nodes[node].lost(&request.job));
                 state.batch.extend(outputs);
                 progress.finish(node, place.offset);
+                let (low, now) = (progress.low(), self.clock.now());
+                self.shared.waiting.borrow_mut().finished(place.partition, place.topic, low, now);
                 self.shared.changed.borrow_mut().insert((place.topic, place.partition));
                 state.moved = true;
             }

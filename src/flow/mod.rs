@@ -18,6 +18,7 @@ mod requests;
 mod run;
 mod settings;
 mod shared;
+mod waiting;
 mod worker;
 
 pub use dead_letter::{DeadLetters, KEY_CODES, Letter, Place};

@@ -8,6 +8,7 @@ use timely::scheduling::Activator;
 use super::dead_letter::Place;
 use super::node::Job;
 use super::shared::{Progress, Shared};
+use crate::clock::SharedClock;
 use crate::engine::{Bell, Credit, Feed, Mailbox, Permit, Pull};
 use crate::io::{IoError, Polled, Position, Reader, Topic};
 
@@ -71,6 +72,8 @@ pub struct RequestFeed {
     pub shared: Rc<Shared>,
     /// What is shown.
     pub meters: std::sync::Arc<crate::telemetry::Meters>,
+    /// The time.
+    pub clock: SharedClock,
     /// Called when a partition cannot be read.
     pub failed: Rc<dyn Fn(IoError)>,
     /// Names come in here: nothing is read while the join is full.
@@ -92,9 +95,15 @@ impl RequestFeed {
                 let meter = self.meters.open_partition(&self.name, partition, reader.end());
                 let progress = Progress::resume(generation, self.nodes.clone(), committed.as_ref(), meter);
                 self.shared.requests.borrow_mut().insert((self.topic, partition), progress);
+                if !self.entry {
+                    self.shared.waiting.borrow_mut().open(partition, self.topic);
+                }
                 self.partitions.insert(partition, (reader, generation));
             }
-            RequestMessage::Close(partition) => drop(self.partitions.remove(&partition)),
+            RequestMessage::Close(partition) => {
+                self.partitions.remove(&partition);
+                self.shared.waiting.borrow_mut().close(partition, self.topic);
+            }
             RequestMessage::Stop => {
                 self.partitions.clear();
                 self.stopped = true;
@@ -104,21 +113,29 @@ impl RequestFeed {
 
     /// Reads a turn of one partition; whether it may have more.
     fn read(&mut self, partition: u32, batch: &mut Vec<Request>) -> bool {
-        let Some((reader, generation)) = self.partitions.get_mut(&partition) else { return false };
-        let mut requests = self.shared.requests.borrow_mut();
+        let shared = self.shared.clone();
+        let mut requests = shared.requests.borrow_mut();
         let Some(progress) = requests.get_mut(&(self.topic, partition)) else { return false };
         for _ in 0..TURN {
             if !self.credit.open() || batch.len() >= BATCH {
                 return true;
             }
-            let fetched = match reader.poll() {
+            let Some((reader, generation)) = self.partitions.get_mut(&partition) else { return false };
+            let generation = *generation;
+            let polled = reader.poll();
+            let fetched = match polled {
                 Ok(Polled::Record(fetched)) => fetched,
-                Ok(Polled::Empty | Polled::End) => return false,
+                Ok(nothing @ (Polled::Empty | Polled::End)) => {
+                    let (at_end, now) = (matches!(nothing, Polled::End), self.clock.now());
+                    shared.waiting.borrow_mut().found_empty(partition, self.topic, at_end, now);
+                    return false;
+                }
                 Err(error) => {
                     (self.failed)(error);
                     return false;
                 }
             };
+            shared.waiting.borrow_mut().read(partition, self.topic, fetched.offset, fetched.record.time);
             let work = progress.begin(fetched.offset);
             self.shared.changed.borrow_mut().insert((self.topic, partition));
             if work == 0 {
@@ -127,7 +144,7 @@ impl RequestFeed {
             let place = Place { topic: self.topic, partition, offset: fetched.offset };
             let permit = self.credit.take(fetched.record.bytes());
             let job = Job { place, record: fetched.record };
-            batch.push(Request { job, generation: *generation, work, permit });
+            batch.push(Request { job, generation, work, permit });
         }
         true
     }
@@ -142,6 +159,7 @@ impl Feed for RequestFeed {
         }
         if self.stopped {
             self.shared.set_busy(self.source, false);
+            self.shared.waiting.borrow_mut().hold(self.topic, false);
             return Pull::Done;
         }
         if self.entry && self.shared.join_full.get() {
@@ -149,6 +167,7 @@ impl Feed for RequestFeed {
             return Pull::Idle(None);
         }
         if !self.shared.outbox_open.get() {
+            self.shared.waiting.borrow_mut().hold(self.topic, true);
             return Pull::Idle(None);
         }
         let mut more = false;
@@ -167,6 +186,7 @@ impl Feed for RequestFeed {
         if full {
             self.credit.wake_when_open(self.activator.clone());
         }
+        self.shared.waiting.borrow_mut().hold(self.topic, more || full);
         self.shared.set_busy(self.source, more && !full);
         if more && !full { Pull::More } else { Pull::Idle(None) }
     }
@@ -235,6 +255,7 @@ mod tests {
                             [],
                             std::sync::Arc::new(ManualClock::at(1)),
                         )),
+                        clock: std::sync::Arc::new(ManualClock::at(1)),
                         failed: Rc::new(|error| panic!("{error}")),
                         partitions: BTreeMap::new(),
                         turn: 0,

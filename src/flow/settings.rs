@@ -86,7 +86,8 @@ impl Default for StateConfig {
 pub struct JoinConfig {
     /// Which rules hold.
     pub policy: Reading,
-    /// How long after its last part an incomplete name is given up and emitted as it is.
+    /// How long after its last part an incomplete name is given up and emitted as it is. Time in which requests of its
+    /// partition wait in front of collectors of the same process, or are worked on, does not count.
     pub patience: Span,
     /// How long after a complete record its parts are kept for revisions.
     pub grace: Span,

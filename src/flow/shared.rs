@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use timely::scheduling::Activator;
 
+use super::waiting::Waiting;
 use crate::clock::Millis;
 use crate::engine::Tracker;
 use crate::io::{Position, Topic};
@@ -22,6 +23,8 @@ const METADATA: usize = 4096 - 16;
 pub struct Shared {
     /// The request partitions of this worker.
     pub requests: RefCell<BTreeMap<(Topic, u32), Progress>>,
+    /// What waits to be read of the requests that follow from others: as long as they wait, the join's time does, too.
+    pub waiting: RefCell<Waiting>,
     /// Partitions whose position changed since the last cut.
     pub changed: RefCell<BTreeSet<(Topic, u32)>>,
     /// Whether the outbox takes more; sources stop while it does not.

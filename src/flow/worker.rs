@@ -89,6 +89,7 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
                 activator,
                 shared: shared.clone(),
                 meters: plan.meters.clone(),
+                clock: plan.clock.clone(),
                 failed: failed.clone(),
                 entry: plan.entry == Some(topic),
                 partitions: BTreeMap::new(),

@@ -2,19 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{self, Running, free_port, lab_names, names, records, run, status, text, wait_for};
+use crate::support::{self, Running, lab_names, names, records, run, text, wait_for};
 
 /// A folder for one test, with a list of names.
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(list: &[String]) -> Self {
+    pub fn new(list: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("names.txt"), list.join("\n")).unwrap();
         Self(dir)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -24,7 +24,7 @@ impl Folder {
 }
 
 /// The arguments of a batch on the lab with `scale` names more.
-fn batch(folder: &Folder, scale: usize, more: &[&str]) -> Vec<String> {
+pub fn batch(folder: &Folder, scale: usize, more: &[&str]) -> Vec<String> {
     let (input, output) = (folder.text("names.txt"), folder.text("joined.jsonl"));
     let state = format!("state.dir={}", folder.text("state"));
     let scale = scale.to_string();
@@ -37,11 +37,12 @@ fn batch(folder: &Folder, scale: usize, more: &[&str]) -> Vec<String> {
     arguments.into_iter().map(str::to_owned).collect()
 }
 
-fn strs(arguments: &[String]) -> Vec<&str> {
+/// The arguments as `run` takes them.
+pub fn strs(arguments: &[String]) -> Vec<&str> {
     arguments.iter().map(String::as_str).collect()
 }
 
-fn lines(path: &Path) -> usize {
+pub fn lines(path: &Path) -> usize {
     std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
 }
 
@@ -163,54 +164,6 @@ fn an_unfinished_batch_is_not_overwritten() {
     let other = run(&strs(&arguments));
     assert_eq!(other.status.code(), Some(5));
     assert!(text(&other.stderr).contains("unfinished batch"), "{}", text(&other.stderr));
-}
-
-/// A name whose servers take their time holds nobody up: neither the other names, nor what is committed, nor the stop.
-#[test]
-fn one_slow_name_delays_no_other() {
-    let scale = 300;
-    let mut list = lab_names(scale);
-    list.retain(|name| name.contains("n000") && name.contains("-lab."));
-    let slow = list[0].clone();
-    let folder = Folder::new(&list);
-    let port = free_port();
-    let listen = format!("admin.listen=127.0.0.1:{port}");
-    let slow_for = format!("{slow}=60s");
-    let more = ["--lab-slow", &slow_for, "--set", "zone.timeout=200s", "--set", "dns.timeout=100s"];
-    let stop = ["--set", "shutdown.deadline=1s", "--set", &listen];
-    let running = Running::start(&strs(&batch(&folder, scale, &[&more[..], &stop].concat())));
-    let joined = folder.path("joined.jsonl");
-    // All others are written while the slow one is still being asked for.
-    wait_for("the other names", || (lines(&joined) == list.len() - 1).then_some(()));
-    assert!(!names(&records(&joined)).contains(&slow));
-    // What is done is committed: only the partition of the slow name has an open request.
-    let open = |report: &serde_json::Value| {
-        let partitions = report["partitions"].as_array().unwrap();
-        partitions.iter().filter(|partition| partition["oldest_open"] != partition["next"]).count()
-    };
-    let report = wait_for("the commit of the others", || {
-        status(&format!("127.0.0.1:{port}")).filter(|report| open(report) == 1)
-    });
-    let zone = report["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "zone").unwrap();
-    assert_eq!(zone["in_flight"], 1, "{report}");
-    assert_eq!(running.stop("TERM").code(), Some(130));
-    // The slow one was not lost, and nothing else is done again.
-    let done = run(&strs(&batch(&folder, scale, &["--format", "json"])));
-    assert!(done.status.success(), "{}", text(&done.stderr));
-    assert_eq!(names(&records(&joined)), list);
-    let summary: serde_json::Value =
-        serde_json::from_str(text(&done.stderr).lines().last().unwrap()).unwrap();
-    assert_eq!(summary["joined"], 1, "{summary}");
-}
-
-/// Names wait outside while the join holds as many as it may, and none is forgotten there.
-#[test]
-fn few_names_open_at_once_are_enough_for_all() {
-    let list = lab_names(0);
-    let folder = Folder::new(&list);
-    let done = run(&strs(&batch(&folder, 0, &["--set", "join.max_open=5"])));
-    assert!(done.status.success(), "{}", text(&done.stderr));
-    assert_eq!(names(&records(&folder.path("joined.jsonl"))), list);
 }
 
 #[test]

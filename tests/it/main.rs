@@ -18,6 +18,7 @@ mod interop_dns;
 mod interop_tls;
 mod interop_web;
 mod kafka;
+mod patience;
 mod schemas;
 mod structure;
 mod support;

@@ -290,7 +290,11 @@ impl ResultFeed {
         let caught_up = align::next(&heads, now) == Next::CaughtUp;
         let time = match self.end {
             End::OfTime if caught_up => Millis::MAX,
-            _ => align::stream_time(&heads, now),
+            // A part whose request is in this process has not been late yet.
+            _ => {
+                let waiting = self.shared.waiting.borrow_mut().heads(partition, now);
+                align::stream_time(&[heads, waiting].concat(), now)
+            }
         };
         let due = self.shared.next_due.get().is_some_and(|due| due <= time);
         if time > aligned.told && due {

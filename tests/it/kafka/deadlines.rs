@@ -62,7 +62,7 @@ fn deadlines_fire_in_partitions_where_nothing_happens() {
     assert!(running.stop("TERM").success());
     let written = flow.all("processed_DNS");
     for message in joined.iter().filter(|message| key(message).starts_with("idle-")) {
-        assert_eq!(header(message, "domainflow-complete").as_deref(), Some("missing: rdap-dn"));
+        assert_eq!(header(message, "domainflow-complete").as_deref(), Some("missing: rdap-dn (deadline)"));
         let part = written.iter().find(|part| key(part) == key(message)).unwrap();
         let time = |message: &OwnedMessage| message.timestamp().to_millis().unwrap();
         lateness.push(time(message) - time(part) - patience);
