@@ -77,7 +77,7 @@ async fn one(
     text: bool,
 ) -> Result<Exit, Failure> {
     let clock: crate::clock::SharedClock = std::sync::Arc::new(crate::clock::SystemClock);
-    let ask = Ask::new(collectors(settings, lab.map(Lab::ping), &clock)?);
+    let ask = Ask::new(collectors(settings, lab.map(Lab::ping), None, &clock)?);
     for name in read(names)? {
         for result in ask.ask(collector, &AskTarget::parse(&name)).await {
             if text {

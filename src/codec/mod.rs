@@ -2,7 +2,8 @@
 //!
 //! Decides how a record of `model` looks in a topic of either format, and how encoded parts become a joined record
 //! without being decoded. Knows no topic but by its subject, and nothing of transports. Next: `topic.rs` (values),
-//! `part.rs` and `splice.rs` (the join's side), `page.rs` (records that are too large), `registry/mod.rs`, `avro/mod.rs`.
+//! `part.rs` and `splice.rs` (the join's side), `reference.rs` (its other reading), `page.rs` (records that are too large),
+//! `registry/mod.rs`, `avro/mod.rs`.
 
 mod avro;
 mod error;
@@ -10,6 +11,7 @@ mod format;
 mod framing;
 mod page;
 mod part;
+mod reference;
 mod registry;
 mod schemas;
 mod splice;

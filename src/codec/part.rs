@@ -65,6 +65,7 @@ pub struct PartReader {
     joined: Format,
     schemas: Schemas,
     shape: Shape,
+    reference: bool,
 }
 
 /// What reading a value came to.
@@ -92,7 +93,12 @@ impl PartReader {
     /// A reader of a topic of `kind` in format `topic`, for a joined record in format `joined`.
     pub fn new(kind: PartKind, topic: Format, joined: Format, schemas: Schemas) -> Self {
         let shape = with_record!(kind, shape_of());
-        Self { kind, topic, joined, schemas, shape }
+        Self { kind, topic, joined, schemas, shape, reference: false }
+    }
+
+    /// Reads for a joined record that is as the reference's merger writes it, if it is JSON.
+    pub fn for_reference(self) -> Self {
+        Self { reference: true, ..self }
     }
 
     /// Reads a value. Never waits: a schema that is not known yet is named, to be learned and the value read again.
@@ -162,6 +168,11 @@ impl PartReader {
             collector: Option<std::borrow::Cow<'a, str>>,
         }
 
+        let rewritten = match self.reference {
+            true => Some(super::reference::rewrite(self.kind, value)?),
+            false => None,
+        };
+        let value = rewritten.as_ref().unwrap_or(value);
         let text = std::str::from_utf8(value).map_err(DecodeError::malformed)?;
         let head: Head<'_> = serde_json::from_str(text).map_err(DecodeError::malformed)?;
         let dns = match self.kind {

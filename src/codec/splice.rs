@@ -33,6 +33,8 @@ pub struct Splicer {
     /// The id of our schema of the joined record, for Avro.
     avro: Option<SchemaId>,
     zone: Shape,
+    /// Whether JSON has only the fields that the reference's merger writes.
+    reference: bool,
 }
 
 /// Places of the fields of a zone result that the joined record holds.
@@ -51,14 +53,19 @@ impl Splicer {
             Format::Avro => Some(schemas.register::<AllCollectedData>(topic).await?),
             Format::Json => None,
         };
-        Ok(Self { avro, zone: Shape::of(ZoneResult::schema()) })
+        Ok(Self { avro, zone: Shape::of(ZoneResult::schema()), reference: false })
+    }
+
+    /// A splicer whose JSON has only the fields that the reference's merger writes.
+    pub fn for_reference(self) -> Self {
+        Self { reference: true, ..self }
     }
 
     /// The value of the joined record.
     pub fn splice(&self, parts: &JoinedParts<'_>) -> Result<Vec<u8>, DecodeError> {
         match self.avro {
             Some(id) => self.avro(id, parts),
-            None => json(parts),
+            None => json(parts, self.reference),
         }
     }
 
@@ -112,7 +119,7 @@ fn map<V>(value: &mut Vec<u8>, entries: &[(&str, V)], mut put: impl FnMut(&mut V
     value.push(END);
 }
 
-fn json(parts: &JoinedParts<'_>) -> Result<Vec<u8>, DecodeError> {
+fn json(parts: &JoinedParts<'_>, reference: bool) -> Result<Vec<u8>, DecodeError> {
     #[derive(Deserialize)]
     struct Zone<'a> {
         #[serde(borrow, default)]
@@ -150,7 +157,9 @@ fn json(parts: &JoinedParts<'_>) -> Result<Vec<u8>, DecodeError> {
         }
     };
     field("ipResults", &addresses);
-    field("label", &null_or(zone.as_ref().and_then(|zone| zone.label)));
+    if !reference {
+        field("label", &null_or(zone.as_ref().and_then(|zone| zone.label)));
+    }
     value.push(b'}');
     Ok(value)
 }

@@ -4,12 +4,15 @@
 //! error and never panics on what a remote side sends: what went wrong is the status of its record. Next: `net/mod.rs`
 //! for what a collector is lent, `zone/mod.rs` for an example.
 
+mod batch;
 pub mod catalogue;
 pub mod dns;
 pub mod geo_asn;
 pub mod nerd;
 pub mod net;
+pub mod once;
 pub mod opt_out;
+pub mod qradar;
 pub mod rdap_dn;
 pub mod rdap_ip;
 pub mod rtt;
@@ -30,7 +33,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         &net::file::NET_FILE,
         &net::trust::NET_TRUST,
     ];
-    net.into_iter().chain([&geo_asn::GEO_DATABASE])
+    net.into_iter().chain([&geo_asn::GEO_DATABASE, &qradar::QRADAR_URL])
 }
 
 /// Something that finds out facts about a name or an address.

@@ -9,7 +9,6 @@ use toml_edit::{Document, Item, TableLike};
 
 use super::origin::{ConfigError, Origin};
 use super::{DEFAULT, Settings};
-use crate::flow::JoinRules;
 use crate::spec::nearest;
 use crate::units::Size;
 
@@ -21,6 +20,9 @@ const LEAST_RECORD: Size = Size::kib(16);
 
 /// The section whose keys are librdkafka's and not ours.
 const FREE: [&str; 2] = ["kafka", "properties"];
+
+/// The section whose keys are servers, each with a section of its own.
+const SERVERS: [&str; 2] = ["limits", "servers"];
 
 /// Reads settings, the later over the earlier.
 pub struct Loader {
@@ -109,12 +111,6 @@ impl Loader {
 
     /// The settings; those that do not go together are refused.
     pub fn finish(self) -> Result<Settings, ConfigError> {
-        if self.settings.join.policy == JoinRules::Reference {
-            return Err(ConfigError::Conflict {
-                message: "join.policy = reference is not part of this version".to_owned(),
-                hint: "use join.policy = target".to_owned(),
-            });
-        }
         if self.settings.topics.max_record < LEAST_RECORD {
             return Err(ConfigError::Conflict {
                 message: format!("topics.max_record = {} is too small", self.settings.topics.max_record),
@@ -126,8 +122,16 @@ impl Loader {
 
     fn set_value(&mut self, key: &str, text: &str, origin: Origin) -> Result<(), ConfigError> {
         let mut path: Vec<String> = key.splitn(3, '.').map(str::to_owned).collect();
-        let free = path.iter().take(2).eq(FREE.iter());
-        if !free {
+        // Some keys have dots of their own.
+        if path.iter().take(2).eq(SERVERS.iter()) && path.len() == 3 {
+            let last = path.remove(2);
+            path.extend(
+                last.rsplit_once('.')
+                    .map_or(vec![&*last], |(server, key)| vec![server, key])
+                    .into_iter()
+                    .map(str::to_owned),
+            );
+        } else if !path.iter().take(2).eq(FREE.iter()) {
             path = key.split('.').map(str::to_owned).collect();
         }
         let value = self.typed(&path, text, &origin)?;
@@ -166,6 +170,12 @@ impl Loader {
         static FREE_VALUE: Value = Value::String(String::new());
         if path.len() == 3 && path.iter().take(2).eq(FREE.iter()) {
             return Ok(&FREE_VALUE);
+        }
+        if let [first, second, _, key] = path
+            && [first, second] == SERVERS
+        {
+            // The same keys as for all servers.
+            return self.default(&[first.clone(), key.clone()], origin);
         }
         let unknown = || {
             let key = path.join(".");

@@ -18,6 +18,8 @@ use crate::collect::net::dns::DnsConfig;
 use crate::collect::net::rdap::RdapConfig;
 use crate::collect::net::whois::WhoisConfig;
 use crate::collect::net::{LimitsConfig, NetConfig};
+use crate::collect::once::CacheConfig;
+use crate::collect::qradar::QradarConfig;
 use crate::collect::rtt::RttConfig;
 use crate::collect::tls::{HttpConfig, TlsConfig};
 use crate::collect::zone::ZoneConfig;
@@ -44,6 +46,7 @@ pub struct Settings {
     pub log: LogConfig,
     pub net: NetConfig,
     pub limits: LimitsConfig,
+    pub cache: CacheConfig,
     pub dns: DnsConfig,
     pub zone: ZoneConfig,
     pub tls: TlsConfig,
@@ -51,6 +54,7 @@ pub struct Settings {
     pub rdap: RdapConfig,
     pub whois: WhoisConfig,
     pub nerd: NerdConfig,
+    pub qradar: QradarConfig,
     pub geo: GeoConfig,
     pub rtt: RttConfig,
 }

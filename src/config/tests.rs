@@ -50,11 +50,22 @@ fn later_layers_win() {
         loader.set("topics.format=json")?;
         loader.set("geo.city_db=/x.mmdb")?;
         loader.set("kafka.properties.ssl.ca.location=/ca.pem")?;
+        loader.text("c.toml", "[limits.servers.\"whois.example\"]\nopen = 2\nwait = \"1m\"\n")?;
+        loader.text("d.toml", "limits.servers.\"[::1]:43\" = { rates = [\"2/s\", \"50/m\"] }\n")?;
+        loader.set("limits.servers.whois.example.open=3")?;
         loader.set(r#"rdap.bootstrap=["a.json", "b.json"]"#)
     })
     .unwrap();
     assert_eq!(settings.dns.timeout, Span::secs(2));
     assert_eq!(settings.dns.retries, 5);
+    let servers = serde_json::to_value(&settings.limits.servers).unwrap();
+    assert_eq!(
+        servers,
+        serde_json::json!({
+            "[::1]:43": { "rates": ["2/s", "50/m"] },
+            "whois.example": { "open": 3, "wait": "1m" },
+        })
+    );
     assert_eq!(settings.dns.resolvers.len(), 2);
     assert_eq!(settings.topics.format, Format::Json);
     assert_eq!(settings.geo.city_db.as_deref(), Some(std::path::Path::new("/x.mmdb")));
@@ -88,6 +99,16 @@ fn mistakes_have_a_place_and_a_hint() {
         (file("[dns]\ntimeout = \n"), "c.toml:2:11: ", ""),
         (file("[topics]\nformat = \"xml\"\n"), "c.toml:2:1: topics.format: unknown variant `xml`", ""),
         (file("dns = 1\n"), "c.toml:1:1: unknown key `dns`", ""),
+        (
+            set("limits.servers.whois.example.rates=2"),
+            "--set limits.servers.whois.example.rates=2: limits.servers.whois.example.rates: `2` is not a rate",
+            "",
+        ),
+        (
+            set("limits.servers.whois.example.speed=2"),
+            "--set limits.servers.whois.example.speed=2: unknown key `limits.speed`",
+            "",
+        ),
         (set("dns.timeout"), "--set dns.timeout: a setting is written section.key=value", ""),
         (set("topics.partitions=many"), "--set topics.partitions=many: `many` is not a whole number", ""),
         (set("state.memory=64"), "--set state.memory=64: state.memory: `64` is not a size", ""),

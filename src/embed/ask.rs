@@ -98,6 +98,7 @@ impl Ask {
         match collector {
             "rdap-ip" => json(&self.collectors.rdap_ip.collect(subject, None).await),
             "nerd" => json(&self.collectors.nerd.collect(subject, None).await),
+            "qradar" => json(&self.collectors.qradar.collect(subject, None).await),
             "geo-asn" => json(&self.collectors.geo_asn.collect(subject, None).await),
             _ => json(&self.collectors.rtt.collect(subject, None).await),
         }

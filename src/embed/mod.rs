@@ -19,6 +19,7 @@
 //! does beside), `batch/` (list in, file out), `ask.rs` (one collector, one name), `letters.rs` (dead letters),
 //! `audit/` (is everything there, once).
 
+mod answers;
 mod ask;
 mod audit;
 mod batch;
@@ -35,3 +36,6 @@ pub use lab::with_lab;
 pub use letters::Letters;
 pub use process::{Process, ProcessError, collectors, topic_settings};
 pub use service::Service;
+
+#[cfg(test)]
+mod tests;

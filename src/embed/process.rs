@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::answers::Answers;
 use crate::clock::{SharedClock, SystemClock};
 use crate::codec::{FolderRegistry, Format, HttpRegistry, Registry, Schemas, agree, compare};
 use crate::collect::dns::DnsCollector;
@@ -10,7 +11,9 @@ use crate::collect::nerd::NerdCollector;
 use crate::collect::net::rdap::RdapClient;
 use crate::collect::net::whois::WhoisClient;
 use crate::collect::net::{Dialer, Exchange, HttpClient, IcmpPing, Limiter, Ping, Resolver, Suffixes};
+use crate::collect::once::{AskOnce, Kept};
 use crate::collect::opt_out::OptOutList;
+use crate::collect::qradar::QradarCollector;
 use crate::collect::rdap_dn::RdapDnCollector;
 use crate::collect::rdap_ip::RdapIpCollector;
 use crate::collect::rtt::RttCollector;
@@ -49,10 +52,12 @@ pub struct Process {
     pub(super) log: Option<Log>,
 }
 
-/// The collectors of a process. `ping` stands in for the network's, if given.
+/// The collectors of a process. `ping` stands in for the network's, if given; answers that shall survive a restart go to
+/// `store`.
 pub fn collectors(
     settings: &Settings,
     ping: Option<Arc<dyn Ping>>,
+    store: Option<&Store>,
     clock: &SharedClock,
 ) -> Result<Collectors, Failure> {
     let policy = settings.net.policy()?;
@@ -63,7 +68,8 @@ pub fn collectors(
     let limiter = Arc::new(Limiter::new(settings.limits.clone()));
     let http = HttpClient::new(&settings.net, dialer.clone(), limiter.clone())?;
     let rdap = Arc::new(RdapClient::new(settings.rdap.clone(), http.clone()));
-    let whois = Arc::new(WhoisClient::new(settings.whois.clone(), dialer.clone(), http.clone(), limiter));
+    let whois =
+        Arc::new(WhoisClient::new(settings.whois.clone(), dialer.clone(), http.clone(), limiter.clone()));
     let ping = match ping {
         Some(ping) => ping,
         None => {
@@ -75,6 +81,10 @@ pub fn collectors(
         }
     };
     let opt_out = OptOutList::new(policy.clone(), clock.clone());
+    let kept = store.filter(|_| settings.cache.disk.0 > 0);
+    let kept = kept.map(|store| Arc::new(Answers::new(store)) as Arc<dyn Kept>);
+    let memory = AskOnce { config: settings.cache.clone(), kept, clock: clock.clone() };
+    let qradar = QradarCollector::new(settings.qradar.clone(), http.clone(), clock.clone())?;
     Ok(Collectors {
         zone: opt_out.over(ZoneCollector::new(
             settings.zone.clone(),
@@ -90,11 +100,18 @@ pub fn collectors(
             dialer,
             clock.clone(),
         )),
-        rdap_dn: opt_out.over(RdapDnCollector::new(rdap.clone(), whois, suffixes, clock.clone())),
-        rdap_ip: opt_out.over(RdapIpCollector::new(rdap, clock.clone())),
-        nerd: opt_out.over(NerdCollector::new(settings.nerd.clone(), http, clock.clone())),
+        rdap_dn: opt_out.over(memory.over(RdapDnCollector::new(
+            rdap.clone(),
+            whois,
+            suffixes,
+            clock.clone(),
+        ))),
+        rdap_ip: opt_out.over(memory.over(RdapIpCollector::new(rdap, clock.clone()))),
+        nerd: opt_out.over(memory.over(NerdCollector::new(settings.nerd.clone(), http, clock.clone()))),
+        qradar: opt_out.over(memory.over(qradar)),
         geo_asn: opt_out.over(GeoAsnCollector::open(&settings.geo, clock.clone())?),
-        rtt: opt_out.over(RttCollector::new(&settings.rtt, ping, policy, clock.clone())),
+        rtt: opt_out.over(memory.over(RttCollector::new(&settings.rtt, ping, policy, clock.clone()))),
+        limiter,
     })
 }
 
@@ -120,8 +137,8 @@ impl Process {
     /// A process with topics of its own, whatever brokers are configured.
     pub fn embedded(settings: Settings, plan: Plan, ping: Option<Arc<dyn Ping>>) -> Result<Self, Failure> {
         let (clock, meters) = ground(&plan);
-        let collectors = collectors(&settings, ping, &clock)?;
         let store = store(&settings)?;
+        let collectors = collectors(&settings, ping, Some(&store), &clock)?;
         let topics = topics(&plan, settings.topics.partitions);
         let log = Log::open(store.clone(), topics.clone())?;
         let group = group(&settings, &plan);
@@ -143,8 +160,8 @@ impl Process {
             }
             .into());
         }
-        let collectors = collectors(&settings, ping, &clock)?;
         let store = store(&settings)?;
+        let collectors = collectors(&settings, ping, Some(&store), &clock)?;
         let topics = topics(&plan, settings.topics.partitions);
         let group = group(&settings, &plan);
         let registry: Arc<dyn Registry> = match avro {
@@ -227,8 +244,11 @@ fn max_record(settings: &Settings) -> usize {
 }
 
 fn store(settings: &Settings) -> Result<Store, Failure> {
-    let options =
-        StoreOptions { block_cache: settings.state.block_cache, write_buffer: settings.state.write_buffer };
+    let options = StoreOptions {
+        block_cache: settings.state.block_cache,
+        write_buffer: settings.state.write_buffer,
+        answers: settings.cache.disk,
+    };
     Ok(Store::open(&settings.state.dir.join("db"), options)?)
 }
 

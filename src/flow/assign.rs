@@ -1,7 +1,7 @@
 //! The owner of the process's partitions: says where to start reading, brings readers to the workers, and gives partitions
 //! back. Worker = partition number modulo workers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::deliver::DeliverMessage;
 use super::join::{JoinRows, Opening, ResultMessage};
 use super::requests::RequestMessage;
+use crate::collect::net::Limiter;
 use crate::engine::Mailbox;
 use crate::io::{IoError, Owner, Position, Reader, Start, Topic};
 use crate::telemetry::{Health, Meters};
@@ -38,6 +39,9 @@ pub struct Assignments {
     failed: Arc<dyn Fn(IoError) + Send + Sync>,
     generation: AtomicU64,
     stopped: AtomicBool,
+    /// Has the same share of what may be asked as the process has of the partitions.
+    limiter: Arc<Limiter>,
+    owned: Mutex<HashSet<u32>>,
     /// What was decided for partitions that are being assigned.
     pending: Mutex<HashMap<u32, Pending>>,
 }
@@ -57,6 +61,7 @@ impl Assignments {
         doors: Vec<Doors>,
         meters: Arc<Meters>,
         failed: Arc<dyn Fn(IoError) + Send + Sync>,
+        limiter: Arc<Limiter>,
     ) -> Self {
         let joined =
             joined.iter().filter_map(|topic| inputs.iter().position(|input| input == topic)).collect();
@@ -69,6 +74,8 @@ impl Assignments {
             failed,
             generation: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
+            limiter,
+            owned: Mutex::default(),
             pending: Mutex::default(),
         }
     }
@@ -81,6 +88,13 @@ impl Assignments {
     /// The workers have ended: nothing is to be given back any more.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
+    }
+
+    /// Changes which partitions the process has.
+    fn owns(&self, change: impl FnOnce(&mut HashSet<u32>)) {
+        let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut owned);
+        self.limiter.set_share(owned.len() as f64 / f64::from(self.rows.topics().partitions()));
     }
 
     fn door(&self, partition: u32) -> &Doors {
@@ -121,6 +135,7 @@ impl Owner for Assignments {
         if let Some(results) = &door.results {
             results.post(ResultMessage::Open { partition, readers: of_join, live_from, opening });
         }
+        self.owns(|owned| owned.extend([partition]));
         self.meters.set_health(Health::Running);
     }
 
@@ -149,6 +164,7 @@ impl Owner for Assignments {
                 break;
             }
         }
+        self.owns(|owned| owned.retain(|partition| !partitions.contains(partition)));
         for &input in &self.inputs {
             for &partition in partitions {
                 self.meters.forget_partition(self.rows.topics().name(input), partition);

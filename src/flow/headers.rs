@@ -9,6 +9,9 @@ pub const REVISION: &str = "domainflow-revision";
 /// `true`, or what is missing from a joined record.
 pub const COMPLETE: &str = "domainflow-complete";
 
+/// When what a result says was found out, in milliseconds since the UNIX epoch, if that was for an earlier request.
+pub const FOUND: &str = "domainflow-found";
+
 /// What of a record was left out so that it fits its topic, or the limit of its collector; see [`CUT_PAGE`].
 pub const CUT: &str = "domainflow-cut";
 

@@ -25,6 +25,4 @@ pub use join::stream_time;
 pub use node::run_of;
 pub use parts::Collectors;
 pub use run::{Flow, FlowParts, topics};
-pub use settings::{
-    EngineConfig, FlowSettings, JoinConfig, JoinRules, ShutdownConfig, StateConfig, TopicsConfig,
-};
+pub use settings::{EngineConfig, FlowSettings, JoinConfig, ShutdownConfig, StateConfig, TopicsConfig};

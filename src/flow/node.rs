@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::dead_letter::{DeadLetters, Place};
 use super::follow_up::{Excludes, LeadsTo, Next};
-use super::headers::{CUT, CUT_PAGE, RUN};
+use super::headers::{CUT, CUT_PAGE, FOUND, RUN};
 use crate::clock::SharedClock;
 use crate::codec::{DecodeError, TopicCodec, Wire};
 use crate::collect::Collector;
@@ -196,6 +196,10 @@ where
         let mut of_result = headers.clone();
         if record.is_cut() {
             of_result.push(CUT, CUT_PAGE);
+        }
+        if let Some(found) = record.found() {
+            of_result.push(FOUND, found.to_string());
+            self.meter.reused.fetch_add(1, Ordering::Relaxed);
         }
         let time = record.verdict().last_attempt;
         let outgoing = |topic: Topic, key: &Bytes, value: Option<Bytes>| {

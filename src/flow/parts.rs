@@ -13,7 +13,10 @@ use crate::collect::catalogue::{FollowUp, SubjectKind};
 use crate::collect::dns::DnsCollector;
 use crate::collect::geo_asn::GeoAsnCollector;
 use crate::collect::nerd::NerdCollector;
+use crate::collect::net::Limiter;
+use crate::collect::once::Once;
 use crate::collect::opt_out::OptOut;
+use crate::collect::qradar::QradarCollector;
 use crate::collect::rdap_dn::RdapDnCollector;
 use crate::collect::rdap_ip::RdapIpCollector;
 use crate::collect::rtt::RttCollector;
@@ -33,15 +36,19 @@ pub struct Collectors {
     /// `tls`.
     pub tls: Arc<OptOut<TlsCollector>>,
     /// `rdap-dn`.
-    pub rdap_dn: Arc<OptOut<RdapDnCollector>>,
+    pub rdap_dn: Arc<OptOut<Once<RdapDnCollector>>>,
     /// `rdap-ip`.
-    pub rdap_ip: Arc<OptOut<RdapIpCollector>>,
+    pub rdap_ip: Arc<OptOut<Once<RdapIpCollector>>>,
     /// `nerd`.
-    pub nerd: Arc<OptOut<NerdCollector>>,
+    pub nerd: Arc<OptOut<Once<NerdCollector>>>,
+    /// `qradar`.
+    pub qradar: Arc<OptOut<Once<QradarCollector>>>,
     /// `geo-asn`.
     pub geo_asn: Arc<OptOut<GeoAsnCollector>>,
     /// `rtt`.
-    pub rtt: Arc<OptOut<RttCollector>>,
+    pub rtt: Arc<OptOut<Once<RttCollector>>>,
+    /// Lets their requests pass; the partitions of the process decide on its share.
+    pub limiter: Arc<Limiter>,
 }
 
 /// What nodes are made of besides their collector.
@@ -77,6 +84,7 @@ impl Parts<'_> {
             "rdap-dn" => self.node(collectors.rdap_dn.clone(), node).await,
             "rdap-ip" => self.node(collectors.rdap_ip.clone(), node).await,
             "nerd" => self.node(collectors.nerd.clone(), node).await,
+            "qradar" => self.node(collectors.qradar.clone(), node).await,
             "geo-asn" => self.node(collectors.geo_asn.clone(), node).await,
             "rtt" => self.node(collectors.rtt.clone(), node).await,
             other => unreachable!("the plan names a collector {other} that the catalogue does not have"),

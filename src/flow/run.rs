@@ -18,11 +18,11 @@ use super::requests::RequestMessage;
 use super::settings::FlowSettings;
 use super::worker::{WorkerPlan, build};
 use crate::clock::SharedClock;
-use crate::codec::{PartReader, Schemas, Splicer};
+use crate::codec::{PartKind, PartReader, Schemas, Splicer};
 use crate::engine::{OnPanic, Pace, Workers};
 use crate::error::{Exit, Failure};
 use crate::io::{IoError, Subscription, Topics, Transport};
-use crate::join::Policy;
+use crate::join::{Policy, Reading, Windows};
 use crate::spec::{JoinNode, Plan};
 use crate::state::Store;
 use crate::telemetry::{Health, Meters};
@@ -101,16 +101,19 @@ impl Flow {
             None => None,
             Some(node) => {
                 let feed = FeedSetup {
-                    parts: part_readers(&plan, node, &schemas),
+                    parts: part_readers(&plan, node, &settings, &schemas),
                     names: node.from.iter().map(|(_, topic)| topic.clone()).collect(),
                     tokio: Handle::current(),
                     clock: clock.clone(),
                     meters: meters.clone(),
                 };
                 let format = plan.topic(&node.to).map(|topic| topic.format).unwrap_or_default();
+                let policy = policy(node, &settings);
+                let splicer = Splicer::new(format, &node.to, &schemas).await?;
+                let reference = policy.reading == Reading::Reference;
                 let setup = JoinSetup {
                     name: node.name.clone(),
-                    policy: policy(node, &settings),
+                    policy,
                     inputs: node
                         .from
                         .iter()
@@ -118,7 +121,7 @@ impl Flow {
                         .collect::<Option<_>>()
                         .ok_or(IoError::Stopped)?,
                     to: topics.find(&node.to).ok_or(IoError::Stopped)?,
-                    splicer: Splicer::new(format, &node.to, &schemas).await?,
+                    splicer: if reference { splicer.for_reference() } else { splicer },
                     rows: rows.clone(),
                     flush_interval: settings.state.flush_interval.0,
                     memory: settings.state.memory.bytes() / settings.engine.worker_count().max(1),
@@ -171,8 +174,15 @@ impl Flow {
         doors.sort_by_key(|(index, _)| *index);
         let doors = doors.into_iter().map(|(_, door)| door).collect();
         let inputs: Vec<_> = plan.inputs().iter().filter_map(|input| topics.find(input)).collect();
-        let assignments =
-            Arc::new(Assignments::new(inputs.clone(), &joined, rows, doors, meters.clone(), failed));
+        let assignments = Arc::new(Assignments::new(
+            inputs.clone(),
+            &joined,
+            rows,
+            doors,
+            meters.clone(),
+            failed,
+            collectors.limiter,
+        ));
         let subscription = match transport.subscribe(&inputs, assignments.clone()) {
             Ok(subscription) => subscription,
             Err(error) => {
@@ -253,24 +263,33 @@ async fn last_cuts(assignments: &Arc<Assignments>) {
     let _ = cuts.await;
 }
 
-fn part_readers(plan: &Plan, node: &JoinNode, schemas: &Schemas) -> Vec<PartReader> {
+fn part_readers(plan: &Plan, node: &JoinNode, settings: &FlowSettings, schemas: &Schemas) -> Vec<PartReader> {
     let format = |topic: &str| plan.topic(topic).map(|topic| topic.format).unwrap_or_default();
     let joined = format(&node.to);
-    node.from
-        .iter()
-        .map(|(kind, topic)| PartReader::new(*kind, format(topic), joined, schemas.clone()))
-        .collect()
+    let reading = node.policy.unwrap_or(settings.join.policy);
+    let reader = |(kind, topic): &(PartKind, String)| {
+        let reader = PartReader::new(*kind, format(topic), joined, schemas.clone());
+        if reading == Reading::Reference { reader.for_reference() } else { reader }
+    };
+    node.from.iter().map(reader).collect()
 }
 
 fn policy(node: &JoinNode, settings: &FlowSettings) -> Policy {
-    let has = |kind| node.from.iter().any(|(known, _)| *known == kind);
     let millis = |span: crate::units::Span| span.0.as_millis() as i64;
+    let windows = Windows::default();
+    let window = |span: Option<crate::units::Span>, usual| span.map_or(usual, millis);
     Policy {
+        reading: node.policy.unwrap_or(settings.join.policy),
         address_collectors: node.address_collectors.iter().map(|name| Arc::from(name.as_str())).collect(),
-        rdap: has(crate::codec::PartKind::Rdap),
-        tls: has(crate::codec::PartKind::Tls),
+        rdap: node.needs.contains(&PartKind::Rdap),
+        tls: node.needs.contains(&PartKind::Tls),
         patience: millis(node.patience.unwrap_or(settings.join.patience)),
         grace: millis(node.grace.unwrap_or(settings.join.grace)),
+        windows: Windows {
+            after_domain: window(node.windows.after_domain, windows.after_domain),
+            after_address: window(node.windows.after_address, windows.after_address),
+            for_domain: window(node.windows.for_domain, windows.for_domain),
+        },
     }
 }
 

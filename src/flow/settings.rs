@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Format;
+use crate::join::Reading;
 use crate::units::{Size, Span};
 
 /// Section `engine`: threads and budgets.
@@ -79,22 +80,12 @@ impl Default for StateConfig {
     }
 }
 
-/// Which reading of the join's rules holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JoinRules {
-    /// One record for each run, revisions for later and better results, full patience.
-    Target,
-    /// The rules of the reference system's merger.
-    Reference,
-}
-
 /// Section `join`: the rules of the join, unless the dataflow file says otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JoinConfig {
     /// Which rules hold.
-    pub policy: JoinRules,
+    pub policy: Reading,
     /// How long after its last part an incomplete name is given up and emitted as it is.
     pub patience: Span,
     /// How long after a complete record its parts are kept for revisions.
@@ -105,12 +96,7 @@ pub struct JoinConfig {
 
 impl Default for JoinConfig {
     fn default() -> Self {
-        Self {
-            policy: JoinRules::Target,
-            patience: Span::secs(60),
-            grace: Span::secs(5),
-            max_open: 1_000_000,
-        }
+        Self { policy: Reading::Target, patience: Span::secs(60), grace: Span::secs(5), max_open: 1_000_000 }
     }
 }
 

@@ -1,16 +1,20 @@
 //! One run of one name: what has arrived, what is awaited, until when. Each arrival and each deadline is one step.
+//!
+//! Here are the steps of the default reading, and what both readings share. Next: `stages.rs` (the reference reading).
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arrival, DnsFacts, Outages, PartId, Policy};
+use super::{Arrival, DnsFacts, Outages, PartId, Policy, Reading};
 use crate::clock::Millis;
 use crate::model::Status;
 
 /// What is known of one run of one name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry<P> {
+    /// Which of the entries of its name it is.
+    pub window: Window,
     /// The run; `None` while no part named one.
     pub run: Option<Arc<str>>,
     /// How often the joined record was emitted; the next one has this number plus one.
@@ -20,11 +24,32 @@ pub struct Entry<P> {
     /// When something happens to the entry if nothing arrives: emitted as it is, or let go.
     pub due: Millis,
     /// Greatest record time of the arrivals.
-    latest: Millis,
-    /// Whether the last emitted record was complete.
-    complete: bool,
-    dns: Option<DnsFacts>,
-    slots: Vec<Slot<P>>,
+    pub(super) latest: Millis,
+    pub(super) dns: Option<DnsFacts>,
+    pub(super) slots: Vec<Slot<P>>,
+}
+
+/// Which of the entries of its name an entry is. It stays what it was when the entry opened, and so do the keys of its
+/// rows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Window {
+    /// That of a run; `None` if its first part named none.
+    Run(Option<Arc<str>>),
+    /// In the reference reading: what is known of the name.
+    Domain,
+    /// In the reference reading: what is known of its addresses, and what was known of the name when it was handed over.
+    Addresses,
+}
+
+impl Window {
+    /// Tells the entries of a name apart, in the keys of rows.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Window::Run(run) => run.as_deref(),
+            Window::Domain => None,
+            Window::Addresses => Some("addresses"),
+        }
+    }
 }
 
 /// A part that has arrived.
@@ -54,6 +79,8 @@ pub enum Step {
         /// Whether every needed part is in it.
         complete: bool,
     },
+    /// What is known of the name is to be handed over to the window of its addresses, at this time of the stream.
+    HandOver(Millis),
     /// The entry is to be let go.
     End(End),
 }
@@ -78,6 +105,8 @@ pub enum End {
     ZoneFailed,
     /// No DNS result arrived in time: nothing is emitted.
     NoDns,
+    /// In the reference reading: there were results about addresses, and nothing came about their name.
+    NoDomain,
 }
 
 /// A part that is needed and has not arrived.
@@ -86,14 +115,14 @@ pub struct Awaited(pub PartId);
 
 impl<P> Entry<P> {
     /// An entry in which nothing has arrived.
-    pub fn new(run: Option<Arc<str>>, now: Millis) -> Self {
+    pub fn new(window: Window, now: Millis) -> Self {
         Self {
-            run,
+            window,
+            run: None,
             revision: 0,
             first: now,
             due: now,
             latest: now,
-            complete: false,
             dns: None,
             slots: Vec::new(),
         }
@@ -121,6 +150,26 @@ impl<P> Entry<P> {
 
     /// Takes in a result. Of two payloads of one part, the one that is not kept is given back.
     pub fn arrive(&mut self, arrival: Arrival<P>, policy: &Policy, outages: &Outages) -> (Step, Option<P>) {
+        match self.window {
+            Window::Run(_) => {}
+            Window::Domain => return self.domain_arrives(arrival, policy),
+            Window::Addresses => return self.address_arrives(arrival, policy),
+        }
+        let (kept, displaced) = self.keep(arrival, Reading::Target);
+        if let Err(ignored) = kept {
+            return (Step::Ignored(ignored), displaced);
+        }
+        let complete = self.complete(policy);
+        if complete || self.revision > 0 {
+            (self.emit(complete, self.latest, policy), displaced)
+        } else {
+            self.wait(policy, outages);
+            (Step::Kept, displaced)
+        }
+    }
+
+    /// Keeps the better of a result and the one before it; the other is given back.
+    pub(super) fn keep(&mut self, arrival: Arrival<P>, reading: Reading) -> (Result<(), Ignored>, Option<P>) {
         if self.run.is_none() {
             self.run = arrival.run;
         }
@@ -129,7 +178,8 @@ impl<P> Entry<P> {
         let slot = Slot {
             part: arrival.part,
             status: arrival.status,
-            attempt: arrival.attempt,
+            // The reference knows no other time than that of the record.
+            attempt: if reading == Reading::Reference { arrival.time } else { arrival.attempt },
             cut: arrival.cut,
             payload: arrival.payload,
         };
@@ -137,10 +187,10 @@ impl<P> Entry<P> {
             Ok(index) => {
                 let (old, new) = (fitness(&self.slots[index]), fitness(&slot));
                 if new == old {
-                    return (Step::Ignored(Ignored::Repeated), Some(slot.payload));
+                    return (Err(Ignored::Repeated), Some(slot.payload));
                 }
                 if new < old {
-                    return (Step::Ignored(Ignored::Worse), Some(slot.payload));
+                    return (Err(Ignored::Worse), Some(slot.payload));
                 }
                 Some(std::mem::replace(&mut self.slots[index], slot).payload)
             }
@@ -152,19 +202,13 @@ impl<P> Entry<P> {
         if let Some(dns) = arrival.dns {
             self.dns = Some(dns);
         }
-        let complete = self.complete(policy);
-        if complete || self.revision > 0 {
-            (self.emit(complete, self.latest, policy), displaced)
-        } else {
-            self.wait(policy, outages);
-            (Step::Kept, displaced)
-        }
+        (Ok(()), displaced)
     }
 
     /// Sets when it is given up if nothing arrives any more: after the patience, outages left out. Nothing changes once its
     /// record was emitted.
     pub fn wait(&mut self, policy: &Policy, outages: &Outages) {
-        if self.revision == 0 {
+        if self.revision == 0 && matches!(self.window, Window::Run(_)) {
             self.due = outages.after(self.latest, policy.patience);
         }
     }
@@ -174,7 +218,13 @@ impl<P> Entry<P> {
         if self.revision > 0 {
             return Step::End(End::Done);
         }
+        match self.window {
+            Window::Addresses if self.dns.is_none() => return Step::End(End::NoDomain),
+            Window::Addresses => return self.leave(self.due, policy),
+            Window::Run(_) | Window::Domain => {}
+        }
         match (self.slot(&PartId::Zone), self.slot(&PartId::Dns)) {
+            (Some(_), Some(_)) if self.window == Window::Domain => self.leave(self.due, policy),
             (Some(_), Some(_)) => self.emit(false, now, policy),
             (None, _) => Step::End(End::NoZone),
             (Some(zone), None) if !zone.status.ok() => Step::End(End::ZoneFailed),
@@ -184,22 +234,30 @@ impl<P> Entry<P> {
 
     /// What is needed and has not arrived. While the DNS result is missing, what it would ask for is not known.
     pub fn awaited<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = Awaited> + 'a {
+        self.awaited_of_name(policy).chain(self.awaited_of_addresses(policy))
+    }
+
+    pub(super) fn awaited_of_name<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = Awaited> + 'a {
         let tls = policy.tls && self.dns.as_ref().is_some_and(|dns| dns.tls);
         let of_name =
             [(true, PartId::Zone), (true, PartId::Dns), (policy.rdap, PartId::Rdap), (tls, PartId::Tls)];
-        let of_addresses = self.addresses().iter().flat_map(move |address| {
-            policy.address_collectors.iter().map(move |collector| {
-                (true, PartId::Ip { address: address.clone(), collector: collector.clone() })
-            })
-        });
-        of_name
-            .into_iter()
-            .chain(of_addresses)
-            .filter(|(needed, part)| *needed && self.position(part).is_err())
-            .map(|(_, part)| Awaited(part))
+        let missing = of_name.into_iter().filter(|(needed, part)| *needed && self.position(part).is_err());
+        missing.map(|(_, part)| Awaited(part))
     }
 
-    fn complete(&self, policy: &Policy) -> bool {
+    pub(super) fn awaited_of_addresses<'a>(
+        &'a self,
+        policy: &'a Policy,
+    ) -> impl Iterator<Item = Awaited> + 'a {
+        let of_addresses = self.addresses().iter().flat_map(move |address| {
+            let part =
+                |collector: &Arc<str>| PartId::Ip { address: address.clone(), collector: collector.clone() };
+            policy.address_collectors.iter().map(part)
+        });
+        of_addresses.filter(|part| self.position(part).is_err()).map(Awaited)
+    }
+
+    pub(super) fn complete(&self, policy: &Policy) -> bool {
         // The cheap bound first: most arrivals of a name leave it incomplete.
         let least = 2 + self.addresses().len() * policy.address_collectors.len();
         self.slots.len() >= least && self.awaited(policy).next().is_none()
@@ -207,7 +265,6 @@ impl<P> Entry<P> {
 
     fn emit(&mut self, complete: bool, now: Millis, policy: &Policy) -> Step {
         self.revision += 1;
-        self.complete = complete;
         self.due = now.saturating_add(if complete { policy.grace } else { policy.patience });
         Step::Emit { complete }
     }

@@ -4,21 +4,24 @@
 //! time, the addresses of a DNS result) arrives beside it. Generic over the payload, so that tests join numbers and the
 //! job joins bytes that stay in RocksDB. Rules: seed "Merging the data", with the corrections of its target reading:
 //! one deadline rule whatever the order of arrival, an unexpected address delays nothing, a late or better result gives
-//! a revision.
+//! a revision. The policy may ask for the rules of the reference system instead, with all that follows from them.
 //!
-//! Next: `part.rs` (what arrives), `entry.rs` (one run of one name), `names.rs` (all of a partition).
+//! Next: `policy.rs` (the rules as data), `part.rs` (what arrives), `entry.rs` (one run of one name), `stages.rs` (the
+//! reference reading), `names.rs` (all of a partition).
 
 mod entry;
 mod names;
 mod outages;
 mod part;
 mod policy;
+mod stages;
 
-pub use entry::{Awaited, End, Entry, Ignored, Slot, Step};
+pub use entry::{Awaited, End, Entry, Ignored, Slot, Step, Window};
 pub use names::Names;
 pub use outages::Outages;
 pub use part::{Arrival, DnsFacts, PartId};
-pub use policy::Policy;
+pub use policy::{Policy, Reading, Windows};
+pub use stages::Aggregate;
 
 #[cfg(test)]
 mod tests;

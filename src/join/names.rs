@@ -1,11 +1,10 @@
 //! All open names of one partition: which entry an arrival belongs to, and which entries are due.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Arrival, Entry, Outages, Policy, Step};
+use super::{Aggregate, Arrival, Entry, Outages, PartId, Policy, Reading, Step, Window};
 use crate::clock::Millis;
 
 /// So much that is not needed is too little to give back.
@@ -14,7 +13,8 @@ const FEW: usize = 4096;
 /// The open names of a partition.
 ///
 /// Runs of one name are told apart by their run ids. An arrival without one belongs to the newest entry of its name, as
-/// in a window; an entry that has none adopts the first that arrives.
+/// in a window; an entry that has none adopts the first that arrives. In the reference reading a name has two windows
+/// whatever the runs: the caller answers a [`Step::HandOver`] of the first with [`Names::hand_over`].
 pub struct Names<P> {
     entries: HashMap<Bytes, Vec<Entry<P>>>,
     /// At least one time at or before the due time of each entry, with its name. Stale times are harmless while they are few.
@@ -60,53 +60,80 @@ impl<P> Names<P> {
     ) -> R {
         // Most names have one run.
         let runs = self.entries.entry(name.clone()).or_insert_with(|| Vec::with_capacity(1));
-        let found = match &arrival.run {
-            None => runs.len().checked_sub(1),
-            Some(run) => {
+        let found = match (policy.reading, &arrival.run) {
+            (Reading::Target, None) => runs.len().checked_sub(1),
+            (Reading::Target, Some(run)) => {
                 let same = |entry: &Entry<P>| entry.run.as_ref() == Some(run);
                 runs.iter().position(same).or_else(|| runs.iter().position(|entry| entry.run.is_none()))
             }
+            (Reading::Reference, _) => runs.iter().position(|entry| entry.window == stage(&arrival.part)),
         };
         let index = found.unwrap_or_else(|| {
-            runs.push(Entry::new(arrival.run.clone(), arrival.time));
+            let window = match policy.reading {
+                Reading::Target => Window::Run(arrival.run.clone()),
+                Reading::Reference => stage(&arrival.part),
+            };
             self.open += 1;
-            runs.len() - 1
+            open(runs, window, arrival.time)
         });
         let entry = &mut runs[index];
         let (what, displaced) = entry.arrive(arrival, policy, &self.outages);
-        if found.is_none() {
-            self.timers.insert((entry.due, name.clone()));
-        } else if matches!(what, Step::Emit { .. }) {
-            // The only step that may bring the due time forward.
+        // In the default reading an emission is the only step that may bring the due time forward.
+        if found.is_none() || matches!(what, Step::Emit { .. }) || policy.reading == Reading::Reference {
             self.timers.insert((entry.due, name.clone()));
         }
         step(entry, what, displaced)
     }
 
-    /// Lets time pass to `now`; `step` sees each entry that is emitted or ends. An entry that ends is gone afterwards.
+    /// What a [`Step::HandOver`] of `name` asked for; `step` sees the window of its addresses afterwards.
+    pub fn hand_over<R>(
+        &mut self,
+        name: &Bytes,
+        aggregate: Aggregate<P>,
+        policy: &Policy,
+        step: impl FnOnce(&mut Entry<P>, Step) -> R,
+    ) -> R {
+        let runs = self.entries.entry(name.clone()).or_default();
+        let found = runs.iter().position(|entry| entry.window == Window::Addresses);
+        let index = found.unwrap_or_else(|| {
+            self.open += 1;
+            open(runs, Window::Addresses, aggregate.time())
+        });
+        let entry = &mut runs[index];
+        let what = entry.take_over(aggregate, policy);
+        self.timers.insert((entry.due, name.clone()));
+        step(entry, what)
+    }
+
+    /// Lets time pass to `now`; `step` sees each entry that is emitted or ends. An entry that ends is gone afterwards. After
+    /// a [`Step::HandOver`] the name is left as it is: time has to pass again when its answer was given.
     pub fn advance(
         &mut self,
         now: Millis,
         policy: &Policy,
         mut step: impl FnMut(&Bytes, &mut Entry<P>, Step),
     ) {
+        let (mut times, mut later, mut left) = (Vec::new(), Vec::new(), BTreeSet::new());
         while let Some((time, name)) = self.timers.pop_first() {
             if time > now {
                 self.timers.insert((time, name));
                 break;
             }
+            if left.contains(&name) {
+                continue;
+            }
             let Some(runs) = self.entries.get_mut(&name) else { continue };
             let before = runs.len();
+            let mut handed_over = false;
             runs.retain_mut(|entry| {
-                if entry.due > now {
-                    self.timers.insert((entry.due, name.clone()));
-                    return true;
-                }
-                let what = entry.fire(now, policy);
-                step(&name, entry, what);
-                let ends = matches!(what, Step::End(_));
+                let ends = entry.due <= now && !handed_over && {
+                    let what = entry.fire(now, policy);
+                    step(&name, entry, what);
+                    handed_over = matches!(what, Step::HandOver(_));
+                    matches!(what, Step::End(_))
+                };
                 if !ends {
-                    self.timers.insert((entry.due, name.clone()));
+                    times.push((entry.due, name.clone()));
                 }
                 !ends
             });
@@ -114,7 +141,14 @@ impl<P> Names<P> {
             if runs.is_empty() {
                 self.entries.remove(&name);
             }
+            if handed_over {
+                left.insert(name);
+                later.append(&mut times);
+            } else {
+                self.timers.extend(times.drain(..));
+            }
         }
+        self.timers.extend(later);
         self.compact();
     }
 
@@ -136,7 +170,8 @@ impl<P> Names<P> {
         // It may have been written before the last outage.
         entry.wait(policy, &self.outages);
         self.timers.insert((entry.due, name.clone()));
-        self.entries.entry(name).or_insert_with(|| Vec::with_capacity(1)).push(entry);
+        let runs = self.entries.entry(name).or_insert_with(|| Vec::with_capacity(1));
+        runs.insert(place(runs, &entry.window), entry);
         self.open += 1;
     }
 
@@ -161,12 +196,33 @@ impl<P> Names<P> {
     }
 
     /// An entry of a name.
-    pub fn get_mut(&mut self, name: &[u8], run: Option<&Arc<str>>) -> Option<&mut Entry<P>> {
-        self.entries.get_mut(name)?.iter_mut().find(|entry| entry.run.as_ref() == run)
+    pub fn get_mut(&mut self, name: &[u8], window: &Window) -> Option<&mut Entry<P>> {
+        self.entries.get_mut(name)?.iter_mut().find(|entry| entry.window == *window)
     }
 
     /// All entries, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Bytes, &Entry<P>)> {
         self.entries.iter().flat_map(|(name, runs)| runs.iter().map(move |entry| (name, entry)))
     }
+}
+
+/// The window of the reference reading that a part belongs to.
+fn stage(part: &PartId) -> Window {
+    match part {
+        PartId::Ip { .. } => Window::Addresses,
+        _ => Window::Domain,
+    }
+}
+
+/// Opens an entry; its index.
+fn open<P>(runs: &mut Vec<Entry<P>>, window: Window, now: Millis) -> usize {
+    let index = place(runs, &window);
+    runs.insert(index, Entry::new(window, now));
+    index
+}
+
+/// Where an entry stands among those of its name: the newest run last, and of the two stages the first first, so that time
+/// passes for it first.
+fn place<P>(runs: &[Entry<P>], window: &Window) -> usize {
+    if *window == Window::Domain { 0 } else { runs.len() }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
 use tokio::time::sleep;
 
@@ -50,7 +50,12 @@ pub async fn answer(universe: &Universe, request: Request<Incoming>) -> Response
             )
         }
         Some(NerdAnswer::Forbidden) if addresses.len() == 1 => refusal(StatusCode::FORBIDDEN),
-        Some(NerdAnswer::Limited) if addresses.len() == 1 => refusal(StatusCode::TOO_MANY_REQUESTS),
+        Some(NerdAnswer::Limited) if addresses.len() == 1 => {
+            let mut response = refusal(StatusCode::TOO_MANY_REQUESTS);
+            // Else nobody would ask for other addresses for a while.
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("0"));
+            response
+        }
         Some(NerdAnswer::Silent) if addresses.len() == 1 => {
             sleep(SILENCE).await;
             refusal(StatusCode::GATEWAY_TIMEOUT)

@@ -25,6 +25,10 @@ pub struct CommonIPResult {
     pub collector: String,
     /// What was found, in the shape of the collector; null iff the status is not 0.
     pub data: IPData,
+    /// When this was found out, if that was for an earlier request. No field of the record: a header of it says so.
+    #[serde(skip)]
+    #[avro(skip)]
+    pub found: Option<Timestamp>,
 }
 
 /// The payload of an IP result. In Avro a union; in JSON the payload itself, whose shape the collector's name tells.
@@ -209,6 +213,6 @@ impl<'de> Deserialize<'de> for CommonIPResult {
             ((status_code, error, last_attempt, collector), data.into())
         };
         let (status_code, error, last_attempt, collector) = record;
-        Ok(Self { status_code, error, last_attempt, collector, data })
+        Ok(Self { status_code, error, last_attempt, collector, data, found: None })
     }
 }

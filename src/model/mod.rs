@@ -21,7 +21,7 @@ pub use dns::{CNAMERecord, DNSData, DNSResult, IPFromRecord, MXRecord, NSRecord}
 pub use domain::{DomainName, NameError};
 pub use ip::{CommonIPResult, GeoIPData, IPData, NERDData, RTTData};
 pub use joined::AllCollectedData;
-pub use outcome::{Outcome, Verdict};
+pub use outcome::{Outcome, Reusable, Verdict};
 pub use rdap::RDAPDomainResult;
 pub use request::{DNSRequest, IPRequest, RDAPDomainRequest, ZoneRequest};
 pub use status::{STATUSES, Status, StatusInfo};

@@ -38,8 +38,19 @@ pub trait Outcome: Sized {
         false
     }
 
+    /// When what is in the record was found out, if that was for an earlier request.
+    fn found(&self) -> Option<Millis> {
+        None
+    }
+
     /// A result without data, for `subject` as asked of the collector named `collector`.
     fn without_data(verdict: Verdict, subject: &Subject, collector: &'static str) -> Self;
+}
+
+/// A record that may be the answer to later requests, too.
+pub trait Reusable: Outcome {
+    /// The record as the answer to a request that ends at `now`.
+    fn reused(self, now: Millis) -> Self;
 }
 
 macro_rules! outcome {
@@ -82,8 +93,33 @@ outcome!(RDAPDomainResult, |_subject, _collector| {
     whois_error: None,
     whois_raw: None,
     whois_parsed: None,
-});
+    rdap_registry_data: None,
+    rdap_registrar_data: None,
+    found: None,
+}
+    fn found(&self) -> Option<Millis> {
+        self.found.map(|found| found.0)
+    }
+);
 outcome!(CommonIPResult, |_subject, collector| {
     collector: collector.to_owned(),
     data: IPData::None,
-});
+    found: None,
+}
+    fn found(&self) -> Option<Millis> {
+        self.found.map(|found| found.0)
+    }
+);
+
+macro_rules! reusable {
+    ($($record:ident),*) => {$(
+        impl Reusable for $record {
+            fn reused(self, now: Millis) -> Self {
+                let found = self.found.or(Some(self.last_attempt));
+                Self { found, last_attempt: Timestamp(now), ..self }
+            }
+        }
+    )*};
+}
+
+reusable!(RDAPDomainResult, CommonIPResult);

@@ -30,4 +30,14 @@ pub struct RDAPDomainResult {
     pub whois_raw: Option<String>,
     /// The last WHOIS answer as a JSON object of known keys; null unless WHOIS succeeded.
     pub whois_parsed: Option<FreeJson>,
+    /// The whole RDAP answer of the registry, as JSON, where `rdapData` is that of the registrar; else null.
+    #[serde(default)]
+    pub rdap_registry_data: Option<FreeJson>,
+    /// The whole RDAP answer of the registrar, as JSON, where `rdapData` is that of the registry; else null.
+    #[serde(default)]
+    pub rdap_registrar_data: Option<FreeJson>,
+    /// When this was found out, if that was for an earlier request. No field of the record: a header of it says so.
+    #[serde(skip)]
+    #[avro(skip)]
+    pub found: Option<Timestamp>,
 }

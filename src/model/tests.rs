@@ -34,6 +34,7 @@ fn ip_result(collector: &str, data: IPData) -> CommonIPResult {
         last_attempt: Timestamp(1_700_000_000_123),
         collector: collector.to_owned(),
         data,
+        found: None,
     }
 }
 
@@ -140,8 +141,11 @@ fn results_of_names() {
         whois_error: None,
         whois_raw: Some("domain: ok.cz\n".into()),
         whois_parsed: Some(FreeJson::parse(r#"{"domain_name":"ok.cz"}"#).unwrap()),
+        rdap_registry_data: Some(FreeJson::parse(r#"{"a":1.0}"#).unwrap()),
+        rdap_registrar_data: None,
+        found: None,
     };
-    let rdap_json = r#"{"statusCode":12,"error":null,"lastAttempt":4,"rdapTarget":"ok.cz","whoisStatusCode":0,"rdapData":null,"entities":null,"whoisError":null,"whoisRaw":"domain: ok.cz\n","whoisParsed":{"domain_name":"ok.cz"}}"#;
+    let rdap_json = r#"{"statusCode":12,"error":null,"lastAttempt":4,"rdapTarget":"ok.cz","whoisStatusCode":0,"rdapData":null,"entities":null,"whoisError":null,"whoisRaw":"domain: ok.cz\n","whoisParsed":{"domain_name":"ok.cz"},"rdapRegistryData":{"a":1.0},"rdapRegistrarData":null}"#;
     check(&rdap, rdap_json);
 
     let nerd = ip_result("nerd", IPData::Nerd(NERDData::default()));

@@ -178,15 +178,14 @@ impl Checker<'_> {
             (PartKind::Dns, Some(&join.dns)),
             (PartKind::Tls, join.tls.as_ref()),
             (PartKind::Rdap, join.rdap_dn.as_ref()),
-            (PartKind::Ip, join.addresses.as_ref()),
         ];
+        let inputs = inputs.into_iter().filter_map(|(kind, topic)| Some((kind, topic?)));
+        let addresses = join.addresses.all().iter().map(|topic| (PartKind::Ip, topic));
         let mut from = Vec::new();
-        for (kind, topic) in inputs {
-            if let Some(topic) = topic {
-                from.push((kind, self.topic(topic, kind.record())?));
-            }
+        for (kind, topic) in inputs.chain(addresses) {
+            from.push((kind, self.topic(topic, kind.record())?));
         }
-        if let (None, Some(collector)) = (&join.addresses, join.address_collectors.first()) {
+        if let ([], Some(collector)) = (join.addresses.all(), join.address_collectors.first()) {
             let message =
                 "address collectors are needed, but there is no topic `addresses` to read them from";
             return Err(self.error(collector.referenced, message));
@@ -194,11 +193,36 @@ impl Checker<'_> {
         let to = self.topic(self.needed(name, place, "to", &node.to)?, JOINED)?;
         Ok(JoinNode {
             name: name.to_owned(),
+            needs: self.needs(join, &from)?,
             from,
             to,
             address_collectors: join.address_collectors.iter().map(|name| name.value.clone()).collect(),
             patience: join.patience,
             grace: join.grace,
+            policy: join.policy,
+            windows: join.windows.clone(),
         })
+    }
+
+    /// What a name needs beside zone and DNS; only what there is a topic for can be needed.
+    fn needs(&self, join: &Join, from: &[(PartKind, String)]) -> Result<Vec<PartKind>, SpecError> {
+        let known = [("tls", PartKind::Tls), ("rdap-dn", PartKind::Rdap)];
+        let there = known.into_iter().filter(|(_, kind)| from.iter().any(|(other, _)| other == kind));
+        let Some(needs) = &join.needs else { return Ok(there.map(|(_, kind)| kind).collect()) };
+        let there: Vec<_> = there.collect();
+        let kind = |need: &Spanned<String>| {
+            let kind = there.iter().find(|(name, _)| *name == need.value).map(|(_, kind)| *kind);
+            kind.ok_or_else(|| match known.iter().any(|(name, _)| *name == need.value) {
+                true => self.error(
+                    need.referenced,
+                    format!("`{0}` is needed, but there is no topic `{0}` to read it from", need.value),
+                ),
+                false => {
+                    let known = known.iter().map(|(name, _)| *name);
+                    SpecError::unknown(self.file, need.referenced, "part", &need.value, known)
+                }
+            })
+        };
+        needs.iter().map(kind).collect()
     }
 }

@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::many::OneOrMany;
 use crate::codec::Format;
+use crate::join::Reading;
 use crate::units::Span;
 
 /// A dataflow file.
@@ -56,13 +58,35 @@ pub struct Join {
     pub tls: Option<Spanned<String>>,
     /// Topic of RDAP results; without it no name needs one.
     pub rdap_dn: Option<Spanned<String>>,
-    /// Topic of the results of addresses.
-    pub addresses: Option<Spanned<String>>,
-    /// The collectors that each address needs.
+    /// Topic of the results of addresses, or a list of such topics.
+    #[serde(default)]
+    pub addresses: OneOrMany,
+    /// What a name needs beside zone and DNS, of `tls` and `rdap-dn`; if it is not told, all that there are topics for.
+    /// What is not needed is in the record if it comes in time.
+    pub needs: Option<Vec<Spanned<String>>>,
+    /// The collectors that each address needs, by the names that their results tell; a collector of your own needs no
+    /// more than its name here.
     #[serde(default)]
     pub address_collectors: Vec<Spanned<String>>,
     /// How long after its last part an incomplete name is given up.
     pub patience: Option<Span>,
     /// How long after a complete record its parts are kept for revisions.
     pub grace: Option<Span>,
+    /// Which rules hold, `target` or `reference`, if not those of `join.policy`.
+    pub policy: Option<Reading>,
+    /// How long the second stage of `policy: reference` waits: `after-domain`, `after-address`, `for-domain`.
+    #[serde(default)]
+    pub windows: Windows,
+}
+
+/// The windows of the reference's second stage; its parameters `ip.max.entry.lifetime.after.domain.data.ms` and so on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Windows {
+    /// How long after the results about the name.
+    pub after_domain: Option<Span>,
+    /// How long after each result about an address.
+    pub after_address: Option<Span>,
+    /// How long for the results about the name.
+    pub for_domain: Option<Span>,
 }

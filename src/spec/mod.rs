@@ -14,6 +14,7 @@ mod check;
 mod diagnose;
 mod document;
 mod graph;
+mod many;
 mod plan;
 
 pub use diagnose::{SPEC_CODES, SpecError, nearest};

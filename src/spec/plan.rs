@@ -2,8 +2,10 @@
 
 use apache_avro::Schema;
 
+use super::document::Windows;
 use crate::codec::{Format, PartKind, RECORDS};
 use crate::collect::catalogue::{Described, FollowUp};
+use crate::join::Reading;
 use crate::units::Span;
 
 /// A dataflow that can be run.
@@ -60,10 +62,16 @@ pub struct JoinNode {
     pub to: String,
     /// The collectors that each address needs.
     pub address_collectors: Vec<String>,
+    /// What a name needs beside zone and DNS.
+    pub needs: Vec<PartKind>,
     /// How long to wait, if the file says.
     pub patience: Option<Span>,
     /// How long to keep a complete name, if the file says.
     pub grace: Option<Span>,
+    /// Which rules hold, if the file says.
+    pub policy: Option<Reading>,
+    /// How long the second stage of the reference reading waits, as far as the file says.
+    pub windows: Windows,
 }
 
 impl Plan {

@@ -1,6 +1,7 @@
 //! The shipped files are good; mistakes are told with place, nearest name and hint.
 
 use super::*;
+use crate::codec::PartKind;
 use crate::error::Coded;
 
 fn shipped(name: &str) -> String {
@@ -21,6 +22,16 @@ fn shipped_files_are_good() {
         assert_eq!(plan.topics.last().unwrap().name, "dead_letters");
         assert_eq!(plan.topics[0].name, plan.inputs()[0]);
     }
+    let needs = |more: &str| {
+        let text = shipped("join").replace("      tls: ", &format!("      {more}\n      tls: "));
+        parse("f", &text, Format::Avro).unwrap().join.unwrap().needs
+    };
+    assert_eq!(needs("patience: 1s"), [PartKind::Tls, PartKind::Rdap], "what there are topics for");
+    assert_eq!(needs("needs: [rdap-dn]"), [PartKind::Rdap]);
+    assert_eq!(needs("needs: []"), []);
+    let two = shipped("join")
+        .replace("addresses: collected_IP_data", "addresses: [collected_IP_data, processed_QRadar]");
+    assert_eq!(parse("f", &two, Format::Avro).unwrap().inputs().len(), 6);
     let plan = parse("f", &shipped("domainradar"), Format::Avro).unwrap();
     assert_eq!(plan.entry(), Some("to_process_zone"));
     assert!(draw(&plan, Drawing::Mermaid).contains("t_to_process_zone --> n_zone"));
@@ -100,6 +111,21 @@ fn mistakes_have_a_place_and_a_hint() {
         (
             node("{join: {zone: a, dns: b, address-collectors: [rtt]}, to: c}"),
             "f.yaml:4:52: address collectors are needed",
+            "",
+        ),
+        (
+            node("{join: {zone: a, dns: b, needs: [tls]}, to: c}"),
+            "f.yaml:4:39: `tls` is needed, but there is no topic `tls` to read it from",
+            "",
+        ),
+        (
+            node("{join: {zone: a, dns: b, rdap-dn: r, needs: [rdapdn]}, to: c}"),
+            "f.yaml:4:51: unknown part `rdapdn`",
+            "did you mean `rdap-dn`?",
+        ),
+        (
+            node("{join: {zone: a, dns: b, policy: refrence}, to: c}"),
+            "f.yaml:4:39: unknown variant `refrence`",
             "",
         ),
         ("version: 1\nname: f\nnodes: [\n".to_owned(), "f.yaml:3:8: expected mapping start", ""),

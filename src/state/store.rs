@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use rocksdb::{
     BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamilyDescriptor, CompactOptions, DB,
-    DBCompressionType, Direction, FlushOptions, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
+    DBCompactionStyle, DBCompressionType, Direction, FifoCompactOptions, FlushOptions, IteratorMode, Options,
+    ReadOptions, WriteBatch, WriteOptions,
 };
 
 use super::error::StateError;
@@ -14,7 +15,7 @@ use super::format::{Standing, check_families, standing};
 use crate::units::Size;
 
 /// The format of the rows. A store of another number is refused, never misread.
-pub(super) const FORMAT: &str = "2";
+pub(super) const FORMAT: &str = "3";
 pub(super) const FORMAT_KEY: &[u8] = b"format";
 
 /// A family of rows (a RocksDB column family).
@@ -30,11 +31,13 @@ pub enum Family {
     Positions,
     /// The records of the embedded transport's topics.
     Log,
+    /// Answers of collectors that shall survive a restart.
+    Answers,
 }
 
 impl Family {
-    pub(super) const ALL: [Family; 5] =
-        [Family::Meta, Family::Entries, Family::Parts, Family::Positions, Family::Log];
+    pub(super) const ALL: [Family; 6] =
+        [Family::Meta, Family::Entries, Family::Parts, Family::Positions, Family::Log, Family::Answers];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -43,6 +46,7 @@ impl Family {
             Family::Parts => "parts",
             Family::Positions => "positions",
             Family::Log => "log",
+            Family::Answers => "answers",
         }
     }
 }
@@ -54,11 +58,13 @@ pub struct StoreOptions {
     pub block_cache: Size,
     /// Memory of one write buffer; a family has two at most.
     pub write_buffer: Size,
+    /// Disk for the answers of collectors; the oldest go first.
+    pub answers: Size,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { block_cache: Size::mib(8), write_buffer: Size::mib(16) }
+        Self { block_cache: Size::mib(8), write_buffer: Size::mib(16), answers: Size::mib(64) }
     }
 }
 
@@ -288,6 +294,15 @@ fn family_options(family: Family, cache: &Cache, store: StoreOptions) -> Options
         options.set_min_blob_size(1 << 10);
         options.set_blob_compression_type(DBCompressionType::Lz4);
         options.set_enable_blob_gc(true);
+    }
+    if family == Family::Answers {
+        let mut oldest_first = FifoCompactOptions::default();
+        oldest_first.set_max_table_files_size(store.answers.0);
+        options.set_compaction_style(DBCompactionStyle::Fifo);
+        options.set_fifo_compaction_options(&oldest_first);
+        // A file is dropped as a whole.
+        options
+            .set_write_buffer_size(store.write_buffer.bytes().min(store.answers.bytes() / 8).max(64 << 10));
     }
     options
 }

@@ -50,6 +50,8 @@ pub struct NodeMeter {
     pub started: AtomicU64,
     /// Calls under way.
     pub running: AtomicI64,
+    /// Calls whose answer was there already, found for an earlier request.
+    pub reused: AtomicU64,
     /// Milliseconds that finished calls took, in all.
     pub busy: AtomicU64,
     by_status: Vec<AtomicU64>,
@@ -102,6 +104,7 @@ impl Meters {
                 name,
                 started: AtomicU64::new(0),
                 running: AtomicI64::new(0),
+                reused: AtomicU64::new(0),
                 busy: AtomicU64::new(0),
                 by_status,
             })

@@ -57,6 +57,13 @@ impl Collector for Report {
         let node = |name: &str| [("node", name.to_owned())];
         let in_flight = report.nodes.iter().map(|status| (node(&status.name), gauge(status.in_flight)));
         family(encoder, "calls_in_flight", "Calls of collectors under way.", in_flight)?;
+        let reused = report.nodes.iter().map(|status| (node(&status.name), count(status.reused)));
+        family(
+            encoder,
+            "calls_reused",
+            "Finished calls whose answer had been found for an earlier one.",
+            reused,
+        )?;
         let seconds = report.nodes.iter().map(|status| {
             (node(&status.name), ConstCounter::new(status.mean_ms * status.done as f64 / 1000.0))
         });

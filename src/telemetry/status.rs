@@ -42,6 +42,8 @@ pub struct NodeStatus {
     pub done: u64,
     /// Finished calls for each second since the start.
     pub rate: f64,
+    /// Those of them whose answer had been found for an earlier one.
+    pub reused: u64,
     /// Calls under way.
     pub in_flight: i64,
     /// Mean time of a call in milliseconds.
@@ -99,6 +101,7 @@ impl Meters {
                 name: node.name.clone(),
                 done,
                 rate: done as f64 / uptime,
+                reused: node.reused.load(Ordering::Relaxed),
                 in_flight: node.running.load(Ordering::Relaxed),
                 mean_ms: node.busy.load(Ordering::Relaxed) as f64 / done.max(1) as f64,
                 statuses: node.by_status().filter(|(_, count)| *count > 0).collect(),

@@ -14,8 +14,10 @@ fn shows_health_state_and_metrics() {
     let report = status(&address).unwrap();
     assert_eq!(report["flow"], "domainradar");
     assert_eq!(report["nodes"].as_array().unwrap().len(), 8);
-    // Eight partitions of ten inputs.
-    assert_eq!(report["partitions"].as_array().unwrap().len(), 80);
+    // Eight partitions of ten inputs, which are opened one after another.
+    let report = wait_for("all partitions", || {
+        status(&address).filter(|report| report["partitions"].as_array().unwrap().len() == 80)
+    });
     assert!(
         report["partitions"].as_array().unwrap().iter().all(|partition| partition["oldest_open_age"] == 0.0)
     );

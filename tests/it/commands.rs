@@ -174,7 +174,7 @@ fn lists_and_drawings() {
         serde_json::from_slice(&output.stdout).unwrap()
     };
     let collectors = json(&["list", "collectors", "--format", "json"]);
-    assert_eq!(collectors.as_array().unwrap().len(), 8);
+    assert_eq!(collectors.as_array().unwrap().len(), 9);
     let statuses = json(&["list", "statuses", "--format", "json"]);
     assert!(
         statuses

@@ -163,10 +163,16 @@ fn dataflow_files() {
         {
             // Keys of a join are words with hyphens, as the names of collectors are.
             let name = if body.contains("a join\n\n") { name.replace('_', "-") } else { name.to_owned() };
-            let needed =
-                !["Option", "IndexMap<String, Spanned<Format", "IndexMap<String, Spanned<String", "Vec"]
-                    .iter()
-                    .any(|optional| kind.starts_with(optional));
+            let needed = ![
+                "Option",
+                "IndexMap<String, Spanned<Format",
+                "IndexMap<String, Spanned<String",
+                "Vec",
+                "OneOr",
+                "Win",
+            ]
+            .iter()
+            .any(|optional| kind.starts_with(optional));
             body.push_str(&row(&[&format!("`{name}`"), if needed { "yes" } else { "" }, &docs]));
             docs.clear();
         } else if line == "}" {

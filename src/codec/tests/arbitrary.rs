@@ -122,7 +122,10 @@ pub fn rdap_result() -> impl Strategy<Value = RDAPDomainResult> {
             rdap_data: json.clone(),
             entities: json.clone(),
             whois_raw,
-            whois_parsed: json,
+            whois_parsed: json.clone(),
+            rdap_registry_data: json,
+            rdap_registrar_data: None,
+            found: None,
         },
     )
 }
@@ -146,6 +149,7 @@ pub fn ip_result(collector: &'static str) -> impl Strategy<Value = CommonIPResul
             last_attempt: Timestamp(at),
             collector: collector.into(),
             data,
+            found: None,
         },
     )
 }

@@ -277,6 +277,7 @@ fn the_branch_that_was_written_is_the_one_that_is_read() {
             last_attempt: Timestamp(77),
             collector: "rtt".to_owned(),
             data: IPData::Rtt(rtt),
+            found: None,
         };
         assert_eq!(codec.decode(&value).await.unwrap(), expected);
     });

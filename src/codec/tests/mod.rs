@@ -1,10 +1,12 @@
 //! Golden bytes of both formats, foreign and broken input. Next: `splice.rs` and `evolution.rs`, over the records of
-//! `arbitrary.rs`, and `fit.rs`.
+//! `arbitrary.rs`, `fit.rs`, and `facts.rs` and `reference.rs` (what the join reads and, in its other reading, writes).
 
 mod arbitrary;
 mod evolution;
+mod facts;
 mod fit;
 mod page;
+mod reference;
 mod splice;
 
 use std::sync::Arc;
@@ -87,6 +89,7 @@ fn golden_bytes() {
         last_attempt: Timestamp(1_700_000_000_000),
         collector: "rtt".into(),
         data: IPData::None,
+        found: None,
     };
     run(async {
         let codec = TopicCodec::new(Format::Avro, "to_process_RDAP_DN", &schemas).await.unwrap();

@@ -142,6 +142,7 @@ impl Collector for GeoAsnCollector {
                 last_attempt: Timestamp(now),
                 collector: Self::NAME.to_owned(),
                 data: IPData::GeoAsn(Box::new(data)),
+                found: None,
             },
             Err((status, error)) => {
                 CommonIPResult::without_data(Verdict::failed(status, error, now), subject, Self::NAME)

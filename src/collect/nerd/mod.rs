@@ -1,33 +1,37 @@
 //! The NERD collector: the reputation of an address in CESNET's NERD.
 //!
-//! Addresses are asked for in batches (`batch.rs`), since that is how NERD answers; each call still gives one record.
+//! Addresses are asked for in batches (`batch.rs`, `bulk.rs`), since that is how NERD answers; each call still gives one record.
 
-mod batch;
+mod bulk;
 mod config;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::Collector;
+use super::batch::{Batches, Full};
 use super::net::HttpClient;
+use super::once::{About, CacheConfig, Shareable};
 use crate::clock::SharedClock;
 use crate::model::{
     CommonIPResult, IPData, IPRequest, NERDData, Outcome, Status, Subject, Timestamp, Verdict,
 };
-use batch::Batches;
+use bulk::Bulk;
 
+use crate::units::Span;
 pub use config::NerdConfig;
 
 /// Collects reputations.
 pub struct NerdCollector {
     /// `None` if there is no token: then nothing is asked.
-    batches: Option<Batches>,
+    batches: Option<Batches<Bulk>>,
     clock: SharedClock,
 }
 
 impl NerdCollector {
     /// A collector that asks over `http`; it does not do anything without a token.
     pub fn new(config: NerdConfig, http: HttpClient, clock: SharedClock) -> Self {
-        let batches = (!config.token.is_empty()).then(|| Batches::new(config, http));
+        let full = Full { size: config.batch, linger: config.linger.0 };
+        let batches = (!config.token.is_empty()).then(|| Batches::new(Bulk::new(config, http), full));
         Self { batches, clock }
     }
 }
@@ -43,8 +47,8 @@ impl Collector for NerdCollector {
             CommonIPResult::without_data(verdict, subject, Self::NAME)
         };
         let Some(batches) = &self.batches else { return failed(Status::DISABLED, None) };
-        let address: Ipv4Addr = match subject.address.as_deref().map(str::parse) {
-            Some(Ok(IpAddr::V4(address))) => address,
+        let address = match subject.address.as_deref().map(str::parse) {
+            Some(Ok(address @ IpAddr::V4(_))) => address,
             Some(Ok(IpAddr::V6(_))) => {
                 return failed(Status::UNSUPPORTED_ADDRESS, Some("NERD knows only IPv4".to_owned()));
             }
@@ -52,16 +56,25 @@ impl Collector for NerdCollector {
                 return failed(Status::INVALID_ADDRESS, Some("not an IP address".to_owned()));
             }
         };
-        match batches.reputation(address).await {
+        match batches.answer(address, batches.service().deadline()).await {
             Ok(reputation) => CommonIPResult {
                 status_code: Status::OK,
                 error: None,
                 last_attempt: Timestamp(self.clock.now()),
                 collector: Self::NAME.to_owned(),
                 data: IPData::Nerd(NERDData { reputation }),
+                found: None,
             },
             Err(error) => failed(error.status(), Some(error.to_string())),
         }
+    }
+}
+
+impl Shareable for NerdCollector {
+    const LIFETIME: fn(&CacheConfig) -> Span = |config| config.nerd;
+
+    fn about(&self, subject: &Subject, _: Option<&IPRequest>) -> Option<About> {
+        self.batches.as_ref().and_then(|_| About::address(subject))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod dial;
 pub mod dns;
 pub mod file;
 pub mod http;
+mod latin;
 pub mod limit;
 pub mod list;
 #[cfg(test)]

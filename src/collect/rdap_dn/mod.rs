@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use super::Collector;
 use super::net::Suffixes;
-use super::net::rdap::{RdapClient, RdapError, Registration};
+use super::net::rdap::{Other, RdapClient, RdapError, Registration};
 use super::net::whois::{Whois, WhoisClient, WhoisError};
+use super::once::{About, CacheConfig, Shareable};
 use crate::clock::SharedClock;
 use crate::model::{DomainName, Outcome, RDAPDomainRequest, RDAPDomainResult, Status, Subject, Verdict};
+use crate::units::Span;
 
 /// Collects registrations of names.
 pub struct RdapDnCollector {
@@ -46,6 +48,11 @@ impl RdapDnCollector {
     }
 }
 
+/// What is asked for: the zone if it is known.
+fn wanted<'a>(subject: &'a Subject, request: Option<&'a RDAPDomainRequest>) -> &'a str {
+    request.and_then(|request| request.zone.as_deref()).unwrap_or(&subject.name)
+}
+
 /// Whether the same server may well know another name. A server that limits us or does not answer is left alone.
 fn is_about_the_name(error: &RdapError) -> bool {
     matches!(error, RdapError::NotFound | RdapError::Answered(_) | RdapError::Invalid(_))
@@ -70,10 +77,12 @@ impl Collector for RdapDnCollector {
             RDAPDomainResult { rdap_target: target, ..record }
         };
 
-        let wanted = request.and_then(|request| request.zone).unwrap_or_else(|| subject.name.clone());
-        let name = match DomainName::parse(&wanted) {
+        let wanted = wanted(subject, request.as_ref());
+        let name = match DomainName::parse(wanted) {
             Ok(name) => name,
-            Err(error) => return failed(Status::INVALID_DOMAIN_NAME, error.to_string(), wanted),
+            Err(error) => {
+                return failed(Status::INVALID_DOMAIN_NAME, error.to_string(), wanted.to_owned());
+            }
         };
         let Some(registrable) = registrable(&name, &self.suffixes) else {
             let error = RdapError::NoServer;
@@ -81,13 +90,20 @@ impl Collector for RdapDnCollector {
         };
         let (target, answer) = self.registration(name).await;
         let error = match answer {
-            Ok(Registration { data, entities }) => {
+            Ok(Registration { data, entities, other }) => {
                 let verdict = Verdict::ok(self.clock.now());
                 let record = RDAPDomainResult::without_data(verdict, subject, Self::NAME);
+                let (registry, registrar) = match other {
+                    Some(Other::Registry(answer)) => (Some(answer), None),
+                    Some(Other::Registrar(answer)) => (None, Some(answer)),
+                    None => (None, None),
+                };
                 return RDAPDomainResult {
                     rdap_target: target.to_string(),
                     rdap_data: Some(data),
                     entities: Some(entities),
+                    rdap_registry_data: registry,
+                    rdap_registrar_data: registrar,
                     ..record
                 };
             }
@@ -112,6 +128,15 @@ fn with_whois(record: RDAPDomainResult, whois: Result<Whois, WhoisError>) -> RDA
             whois_error: Some(error.to_string()),
             ..record
         },
+    }
+}
+
+impl Shareable for RdapDnCollector {
+    const LIFETIME: fn(&CacheConfig) -> Span = |config| config.rdap_dn;
+
+    fn about(&self, subject: &Subject, request: Option<&RDAPDomainRequest>) -> Option<About> {
+        let name = DomainName::parse(wanted(subject, request)).ok()?;
+        Some(About::Name(name.to_string()))
     }
 }
 

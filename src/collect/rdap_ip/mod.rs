@@ -1,14 +1,18 @@
 //! The RDAP collector of addresses: the registration of the network that an address is in, as RDAP gives it.
 //!
-//! How servers are found and asked is shared with `rdap-dn`: `net/rdap`.
+//! How servers are found and asked is shared with `rdap-dn`: `net/rdap`. Cases: `tests/cases/rdap_ip/rows.toml`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::Collector;
 use super::net::rdap::RdapClient;
+use super::once::{About, CacheConfig, Shareable};
 use crate::clock::SharedClock;
 use crate::model::{CommonIPResult, IPData, IPRequest, Outcome, Status, Subject, Timestamp, Verdict};
+use crate::units::Span;
 
 /// Collects registrations of addresses.
 pub struct RdapIpCollector {
@@ -28,22 +32,38 @@ impl Collector for RdapIpCollector {
     type Request = IPRequest;
     type Record = CommonIPResult;
 
-    async fn collect(&self, subject: &Subject, _: Option<IPRequest>) -> CommonIPResult {
+    async fn collect(&self, subject: &Subject, request: Option<IPRequest>) -> CommonIPResult {
+        self.answer(subject, request).await.0
+    }
+}
+
+impl Shareable for RdapIpCollector {
+    const LIFETIME: fn(&CacheConfig) -> Span = |config| config.rdap_ip;
+
+    fn about(&self, subject: &Subject, _: Option<&IPRequest>) -> Option<About> {
+        About::address(subject)
+    }
+
+    async fn answer(&self, subject: &Subject, _: Option<IPRequest>) -> (CommonIPResult, Vec<IpNet>) {
         let failed = |status: Status, error: String| {
             let verdict = Verdict::failed(status, error, self.clock.now());
-            CommonIPResult::without_data(verdict, subject, Self::NAME)
+            (CommonIPResult::without_data(verdict, subject, Self::NAME), Vec::new())
         };
         let Some(Ok(address)) = subject.address.as_deref().map(str::parse::<IpAddr>) else {
             return failed(Status::INVALID_ADDRESS, "not an IP address".to_owned());
         };
         match self.rdap.address(address, self.rdap.deadline()).await {
-            Ok(data) => CommonIPResult {
-                status_code: Status::OK,
-                error: None,
-                last_attempt: Timestamp(self.clock.now()),
-                collector: Self::NAME.to_owned(),
-                data: IPData::Json(data),
-            },
+            Ok(network) => {
+                let record = CommonIPResult {
+                    status_code: Status::OK,
+                    error: None,
+                    last_attempt: Timestamp(self.clock.now()),
+                    collector: Self::NAME.to_owned(),
+                    data: IPData::Json(network.data),
+                    found: None,
+                };
+                (record, network.range.map(|range| range.networks()).unwrap_or_default())
+            }
             Err(error) => failed(error.status(), error.to_string()),
         }
     }

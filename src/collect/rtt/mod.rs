@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::SharedClock;
 use crate::collect::Collector;
 use crate::collect::net::{AddressPolicy, Echo, EchoSeries, Ping, PingError};
+use crate::collect::once::{About, CacheConfig, Shareable};
 use crate::model::{
     CommonIPResult, IPData, IPRequest, Outcome, RTTData, Status, Subject, Timestamp, Verdict,
 };
@@ -141,11 +142,20 @@ impl Collector for RttCollector {
                 last_attempt: Timestamp(now),
                 collector: Self::NAME.to_owned(),
                 data: IPData::Rtt(data),
+                found: None,
             },
             Err((status, error)) => {
                 CommonIPResult::without_data(Verdict::failed(status, error, now), subject, Self::NAME)
             }
         }
+    }
+}
+
+impl Shareable for RttCollector {
+    const LIFETIME: fn(&CacheConfig) -> Span = |config| config.rtt;
+
+    fn about(&self, subject: &Subject, _: Option<&IPRequest>) -> Option<About> {
+        About::address(subject)
     }
 }
 

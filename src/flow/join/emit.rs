@@ -33,7 +33,7 @@ pub(super) fn emit(
     counter.fetch_add(1, Ordering::Relaxed);
     let mut bodies: HashMap<&PartId, Bytes> = HashMap::with_capacity(entry.slots().len());
     for slot in entry.slots() {
-        let body = setup.rows.payload(partition, name, entry.run.as_deref(), &slot.part, &slot.payload)?;
+        let body = setup.rows.payload(partition, name, entry.window.text(), &slot.part, &slot.payload)?;
         bodies.insert(&slot.part, body);
     }
     let body = |part: &PartId| bodies.get(part).map(|body| &body[..]);

@@ -1,10 +1,11 @@
 //! The keyed state of the join on one worker: takes in what the source reads, emits joined records, and gives its share
-//! of each cut. The rules are in `crate::join`, the rows in `rows.rs`, the record that is emitted in `emit.rs`.
+//! of each cut. What a result or a deadline does: `keyed/steps.rs`; the rows: `rows.rs`.
+
+mod steps;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -14,22 +15,17 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::Operator as _;
 
 use super::JoinCut;
-use super::emit::emit;
 use super::feed::JoinItem;
 use super::origins::Origins;
 use super::resume::Committed;
-use super::rows::{Changes, Opening, Payload, in_memory};
+use super::rows::{Changes, Opening, Payload};
 use super::setup::JoinSetup;
 use crate::clock::Millis;
-use crate::codec::{DecodeError, Part, PartKind};
 use crate::engine::Epoch;
-use crate::flow::dead_letter::Place;
 use crate::flow::deliver::Out;
-use crate::flow::headers::{CUT, RUN};
 use crate::flow::shared::Shared;
-use crate::io::{Fetched, IoError, Position, RawRecord};
-use crate::join::{Arrival, DnsFacts, End, Ignored, Names, PartId, Step};
-use crate::model::{Subject, SubjectError};
+use crate::io::{IoError, Position};
+use crate::join::Names;
 use crate::state::{Batch, StateError};
 
 /// Adds the join behind its source.
@@ -160,116 +156,6 @@ impl Join {
         self.partitions.insert(partition, of);
     }
 
-    fn take(
-        &mut self,
-        partition: u32,
-        input: usize,
-        fetched: Fetched,
-        part: Result<Part, DecodeError>,
-    ) -> Result<(), StateError> {
-        let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
-        let Fetched { offset, record } = fetched;
-        of.next[input] = offset + 1;
-        (of.moved, of.unwritten) = (true, true);
-        let (kind, topic) = self.setup.inputs[input];
-        let place = Place { topic, partition, offset };
-        let read = subject(kind, record.key.as_ref());
-        let (name, address) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                if !of.muted {
-                    let letter = self.setup.dead_letters.key(&self.setup.name, place, record, &error);
-                    self.out.push(Out::Joined(letter));
-                }
-                return Ok(());
-            }
-        };
-        let part = match part {
-            Ok(part) => part,
-            Err(error) => {
-                if !of.muted {
-                    let letter = self.setup.dead_letters.value(&self.setup.name, place, record, &error);
-                    self.out.push(Out::Joined(letter));
-                }
-                return Ok(());
-            }
-        };
-        // The key of a record shares its memory with the value, which is not to stay as long as the name.
-        let name = of.names.kept(&name).cloned().unwrap_or_else(|| Bytes::copy_from_slice(&name));
-        let arrived = part.body.len();
-        let arrival = arrival(kind, address, &record, part);
-        let (muted, open, id) = (of.muted, of.names.open(), arrival.part.clone());
-        let (step, displaced, run) =
-            of.names.arrive(&name, arrival, &self.setup.policy, |entry, step, displaced| {
-                (step, displaced, entry.run.clone())
-            });
-        if of.names.open() > open {
-            of.origins.add(&name);
-        }
-        let refused = displaced.as_ref().map_or(0, |payload| match payload {
-            Payload::Memory { bytes, .. } => bytes.len(),
-            Payload::Stored => 0,
-        });
-        self.bytes = (self.bytes + arrived).saturating_sub(refused);
-        match step {
-            Step::Ignored(ignored) => {
-                self.setup.meters.join.ignore(match ignored {
-                    Ignored::Repeated => "repeated",
-                    Ignored::Worse => "worse",
-                });
-                return Ok(());
-            }
-            Step::Kept => {}
-            Step::End(_) => unreachable!("only time ends an entry"),
-            Step::Emit { complete } => {
-                if let Some(entry) = of.names.get_mut(&name, run.as_ref()).filter(|_| !muted) {
-                    let record = emit(&self.setup, partition, &name, entry, complete)?;
-                    self.out.push(Out::Joined(record));
-                }
-            }
-        }
-        if let Some(replaced) = displaced {
-            of.changes.replace(&name, run.as_ref(), id, &replaced);
-        }
-        of.changes.change(&name, run.as_ref());
-        Ok(())
-    }
-
-    /// Lets the time of a partition pass.
-    fn advance(&mut self, partition: u32, time: Millis) -> Result<(), StateError> {
-        let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
-        of.clock = of.clock.max(time);
-        let (setup, muted, changes) = (&self.setup, of.muted, &mut of.changes);
-        let (out, bytes, mut result) = (&mut self.out, &mut self.bytes, Ok(()));
-        of.names.advance(time, &setup.policy, |name, entry, step| match step {
-            Step::Emit { complete } => {
-                changes.change(name, entry.run.as_ref());
-                if !muted {
-                    match emit(setup, partition, name, entry, complete) {
-                        Ok(record) => out.push(Out::Joined(record)),
-                        Err(error) => result = Err(error),
-                    }
-                }
-            }
-            Step::End(end) => {
-                changes.end(name, entry);
-                *bytes = bytes.saturating_sub(in_memory(entry));
-                let reason = match end {
-                    End::Done => return,
-                    End::NoZone => "no-zone",
-                    End::ZoneFailed => "zone-failed",
-                    End::NoDns => "no-dns",
-                };
-                if !muted {
-                    setup.meters.join.end(reason);
-                }
-            }
-            Step::Kept | Step::Ignored(_) => {}
-        });
-        (of.moved, of.unwritten) = (true, true);
-        result
-    }
-
     /// The share of a cut: positions, and now and then rows.
     fn cut(&mut self) -> JoinCut {
         self.shared.join_moved.set(false);
@@ -343,43 +229,6 @@ impl Join {
         let join = &self.setup.meters.join;
         join.open.fetch_add(open - open_before, Ordering::Relaxed);
         join.bytes.fetch_add(bytes - bytes_before, Ordering::Relaxed);
-    }
-}
-
-/// The name of a result's key, and the address on topics of addresses.
-fn subject(kind: PartKind, key: Option<&Bytes>) -> Result<(Bytes, Option<Arc<str>>), SubjectError> {
-    match kind {
-        PartKind::Ip => {
-            let subject = Subject::of_address(key)?;
-            Ok((subject.name.into(), subject.address.map(Arc::from)))
-        }
-        _ => Ok((Subject::of_name(key)?.key, None)),
-    }
-}
-
-fn arrival(kind: PartKind, address: Option<Arc<str>>, record: &RawRecord, part: Part) -> Arrival<Payload> {
-    let id = match kind {
-        PartKind::Zone => PartId::Zone,
-        PartKind::Dns => PartId::Dns,
-        PartKind::Tls => PartId::Tls,
-        PartKind::Rdap => PartId::Rdap,
-        PartKind::Ip => PartId::Ip {
-            address: address.unwrap_or_else(|| "".into()),
-            collector: part.collector.unwrap_or_default().into(),
-        },
-    };
-    let dns = part
-        .dns
-        .map(|(addresses, tls)| DnsFacts { addresses: addresses.into_iter().map(Arc::from).collect(), tls });
-    Arrival {
-        part: id,
-        run: record.headers.text(RUN).map(Arc::from),
-        status: part.status,
-        attempt: part.attempt,
-        time: record.time,
-        cut: record.headers.text(CUT).is_some(),
-        dns,
-        payload: Payload::Memory { bytes: part.body, stored: false },
     }
 }
 

@@ -1,8 +1,9 @@
 //! The join as operators: results are read in the order of their times (`feed.rs`), taken into the keyed state of their
-//! partition (`keyed.rs`), emitted as spliced records (`emit.rs`), and written to rows late (`rows.rs`).
+//! partition (`arrivals.rs`, `keyed.rs`), emitted as spliced records (`emit.rs`), and written to rows late (`rows.rs`).
 //!
 //! The rules are those of `crate::join`; here is only what they need of the outside.
 
+mod arrivals;
 mod emit;
 mod feed;
 mod keyed;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::resume::{Committed, Resumption, resolve};
 use crate::clock::Millis;
 use crate::io::{Position, Start, Topic, Topics};
-use crate::join::{Entry, Names, Outages, PartId};
+use crate::join::{Entry, Names, Outages, PartId, Window};
 use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partition_prefix};
 
 /// How long the rows of a partition that is elsewhere are kept. By then most of its open names are others.
@@ -54,7 +54,7 @@ impl Payload {
         !matches!(self, Payload::Memory { stored: false, .. })
     }
 
-    fn in_memory(&self) -> usize {
+    pub(super) fn in_memory(&self) -> usize {
         match self {
             Payload::Memory { bytes, .. } => bytes.len(),
             Payload::Stored => 0,
@@ -239,14 +239,14 @@ impl JoinRows {
         &self,
         partition: u32,
         name: &[u8],
-        run: Option<&str>,
+        window: Option<&str>,
         part: &PartId,
         payload: &Payload,
     ) -> Result<Bytes, StateError> {
         match payload {
             Payload::Memory { bytes, .. } => Ok(bytes.clone()),
             Payload::Stored => {
-                let key = part_key(&entry_key(partition, name, run), &part.to_string());
+                let key = part_key(&entry_key(partition, name, window), &part.to_string());
                 let row = self.store.get(Family::Parts, &key)?;
                 row.map(Bytes::from).ok_or(StateError::Row { family: "parts", what: "missing" })
             }
@@ -270,17 +270,17 @@ pub struct Changes {
     spillable: VecDeque<Id>,
 }
 
-type Id = (Bytes, Option<Arc<str>>);
+type Id = (Bytes, Window);
 
 impl Changes {
     /// Notes that an entry changed.
-    pub fn change(&mut self, name: &Bytes, run: Option<&Arc<str>>) {
-        self.changed.insert((name.clone(), run.cloned()));
+    pub fn change(&mut self, name: &Bytes, window: &Window) {
+        self.changed.insert((name.clone(), window.clone()));
     }
 
     /// Notes that an entry ended.
     pub fn end(&mut self, name: &Bytes, entry: &Entry<Payload>) {
-        let id = (name.clone(), entry.run.clone());
+        let id = (name.clone(), entry.window.clone());
         self.changed.remove(&id);
         let mut stored = entry.slots().iter().filter(|slot| slot.payload.is_stored()).peekable();
         if stored.peek().is_some() {
@@ -290,24 +290,24 @@ impl Changes {
 
     /// Notes that the row of a part, if it has one, holds what was replaced: should the entry end before it is written
     /// again, nothing else tells of that row.
-    pub fn replace(&mut self, name: &Bytes, run: Option<&Arc<str>>, part: PartId, replaced: &Payload) {
+    pub fn replace(&mut self, name: &Bytes, window: &Window, part: PartId, replaced: &Payload) {
         if replaced.is_stored() {
-            self.outdated.entry((name.clone(), run.cloned())).or_default().push(part);
+            self.outdated.entry((name.clone(), window.clone())).or_default().push(part);
         }
     }
 
     /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
     pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, batch: &mut Batch) {
-        for ((name, run), parts) in std::mem::take(&mut self.outdated) {
-            let key = entry_key(partition, &name, run.as_deref());
+        for ((name, window), parts) in std::mem::take(&mut self.outdated) {
+            let key = entry_key(partition, &name, window.text());
             batch.delete(Family::Entries, &key);
             for part in parts {
                 batch.delete(Family::Parts, &part_key(&key, &part.to_string()));
             }
         }
-        for (name, run) in std::mem::take(&mut self.changed) {
-            let Some(entry) = names.get_mut(&name, run.as_ref()) else { continue };
-            let key = entry_key(partition, &name, run.as_deref());
+        for (name, window) in std::mem::take(&mut self.changed) {
+            let Some(entry) = names.get_mut(&name, &window) else { continue };
+            let key = entry_key(partition, &name, window.text());
             for slot in entry.slots_mut() {
                 if let Payload::Memory { bytes, stored: stored @ false } = &mut slot.payload {
                     batch.put(Family::Parts, &part_key(&key, &slot.part.to_string()), bytes);
@@ -318,13 +318,12 @@ impl Changes {
             // Plain values always serialize.
             let row = postcard::to_allocvec(&row).expect("an entry serializes");
             batch.put(Family::Entries, &key, &row);
-            self.spillable.push_back((name, run));
+            self.spillable.push_back((name, window));
         }
         // Names that end are not looked for here, and one that changes is here again: they must not add up.
         if self.spillable.len() > FEW + 2 * names.open() {
             let mut seen = HashSet::new();
-            self.spillable
-                .retain(|id| names.get_mut(&id.0, id.1.as_ref()).is_some() && seen.insert(id.clone()));
+            self.spillable.retain(|id| names.get_mut(&id.0, &id.1).is_some() && seen.insert(id.clone()));
             self.spillable.shrink_to(FEW);
         }
     }
@@ -334,9 +333,9 @@ impl Changes {
     pub fn spill(&mut self, names: &mut Names<Payload>, memory: usize) -> usize {
         let mut freed = 0;
         while freed < memory
-            && let Some((name, run)) = self.spillable.pop_front()
+            && let Some((name, window)) = self.spillable.pop_front()
         {
-            let Some(entry) = names.get_mut(&name, run.as_ref()) else { continue };
+            let Some(entry) = names.get_mut(&name, &window) else { continue };
             for slot in entry.slots_mut() {
                 if matches!(slot.payload, Payload::Memory { stored: true, .. }) {
                     freed += slot.payload.in_memory();

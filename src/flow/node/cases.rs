@@ -1,8 +1,10 @@
 //! The rows of the behaviour report about zone and DNS, from request to result and what follows, on real DNS servers of the
-//! loopback: `tests/cases/zone/rows.toml` and `tests/cases/dns/rows.toml` say what must come of them. TLS: `tls.rs`.
+//! loopback: `tests/cases/zone/rows.toml` and `tests/cases/dns/rows.toml` say what must come of them. TLS: `tls.rs`,
+//! registrations: `rdap.rs`.
 //!
 //! The clock moves when nothing else does, so that silence takes no time.
 
+mod rdap;
 mod tls;
 
 use serde::Deserialize;
@@ -19,8 +21,15 @@ use crate::io::Topics;
 use crate::model::{DNSResult, ZoneResult};
 use crate::telemetry::Meters;
 
-const TOPICS: [&str; 6] =
-    ["requests", "results", "to_process_DNS", "to_process_RDAP_DN", "to_process_TLS", "to_process_IP"];
+const TOPICS: [&str; 7] = [
+    "requests",
+    "results",
+    "to_process_DNS",
+    "to_process_RDAP_DN",
+    "to_process_TLS",
+    "to_process_IP",
+    "dead_letters",
+];
 const NOW: i64 = 1234;
 
 /// The zone that the resolver knows in every case about zones.
@@ -182,6 +191,56 @@ struct Outcome {
     next: Vec<(&'static str, String)>,
 }
 
+/// The topic of one of `TOPICS`.
+fn topic(name: &str) -> Topic {
+    Topics::new(TOPICS.map(str::to_owned), 1).find(name).unwrap()
+}
+
+/// What a node without dead letters (or with them, where `letters`) writes for one request.
+async fn outputs<C>(
+    collector: C,
+    subject: SubjectKind,
+    letters: bool,
+    key: &str,
+    value: Option<&str>,
+) -> Vec<Outgoing>
+where
+    C: Collector,
+    C::Request: Wire + Excludes,
+    C::Record: Wire + LeadsTo<C::Request>,
+{
+    let dir = tempfile::tempdir().unwrap();
+    let schemas = Schemas::new(Arc::new(FolderRegistry::open(dir.path()).unwrap()));
+    let topics = Topics::new(TOPICS.map(str::to_owned), 1);
+    let meters = Arc::new(Meters::new("f", [C::NAME.to_owned()], clock()));
+    let dead = DeadLetters::new(topics, topic("dead_letters"), meters.clone(), clock());
+    let node = Arc::new(Node {
+        collector: Arc::new(collector),
+        subject,
+        requests: codec("requests", &schemas),
+        results: To { topic: topic("results"), codec: codec("results", &schemas) },
+        follow_ups: FollowUps {
+            dns: Some(To { topic: topic("to_process_DNS"), codec: codec("to_process_DNS", &schemas) }),
+            rdap_dn: Some(To { topic: topic("to_process_RDAP_DN"), codec: codec("rdap", &schemas) }),
+            tls: Some(To { topic: topic("to_process_TLS"), codec: codec("tls", &schemas) }),
+            ip: Some(topic("to_process_IP")),
+        },
+        starts_runs: true,
+        partitions: 1,
+        limit: Duration::from_secs(300),
+        dead_letters: letters.then_some(dead),
+        meter: meters.node(C::NAME).unwrap().clone(),
+        clock: clock(),
+    });
+    let record = RawRecord {
+        key: Some(Bytes::from(key.to_owned())),
+        value: value.map(|value| Bytes::from(value.to_owned())),
+        ..RawRecord::default()
+    };
+    let place = Place { topic: topic("requests"), partition: 0, offset: 0 };
+    node.run(Job { place, record }).await
+}
+
 impl Outcome {
     async fn of<C>(collector: C, key: &str, value: Option<&str>) -> Self
     where
@@ -189,35 +248,7 @@ impl Outcome {
         C::Request: Wire + Excludes,
         C::Record: Wire + LeadsTo<C::Request>,
     {
-        let dir = tempfile::tempdir().unwrap();
-        let schemas = Schemas::new(Arc::new(FolderRegistry::open(dir.path()).unwrap()));
-        let topic = |name| Topics::new(TOPICS.map(str::to_owned), 1).find(name).unwrap();
-        let meters = Meters::new("f", [C::NAME.to_owned()], clock());
-        let node = Arc::new(Node {
-            collector: Arc::new(collector),
-            subject: SubjectKind::Name,
-            requests: codec("requests", &schemas),
-            results: To { topic: topic("results"), codec: codec("results", &schemas) },
-            follow_ups: FollowUps {
-                dns: Some(To { topic: topic("to_process_DNS"), codec: codec("to_process_DNS", &schemas) }),
-                rdap_dn: Some(To { topic: topic("to_process_RDAP_DN"), codec: codec("rdap", &schemas) }),
-                tls: Some(To { topic: topic("to_process_TLS"), codec: codec("tls", &schemas) }),
-                ip: Some(topic("to_process_IP")),
-            },
-            starts_runs: true,
-            partitions: 1,
-            limit: Duration::from_secs(300),
-            dead_letters: None,
-            meter: meters.node(C::NAME).unwrap().clone(),
-            clock: clock(),
-        });
-        let record = RawRecord {
-            key: Some(Bytes::from(key.to_owned())),
-            value: value.map(|value| Bytes::from(value.to_owned())),
-            ..RawRecord::default()
-        };
-        let place = Place { topic: topic("requests"), partition: 0, offset: 0 };
-        let mut outputs = node.run(Job { place, record }).await.into_iter();
+        let mut outputs = outputs(collector, SubjectKind::Name, false, key, value).await.into_iter();
         let result = outputs.next().unwrap();
         assert_eq!(result.topic, topic("results"));
         assert_eq!(result.record.key.as_deref(), Some(key.as_bytes()), "the key is echoed as it came");

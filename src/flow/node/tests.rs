@@ -5,7 +5,7 @@ use crate::clock::ManualClock;
 use crate::codec::{FolderRegistry, Format, Schemas};
 use crate::flow::dead_letter::Letter;
 use crate::io::Topics;
-use crate::model::{TLSResult, Timestamp};
+use crate::model::{CommonIPResult, IPRequest, TLSResult, Timestamp};
 use crate::telemetry::Meters;
 
 const REQUESTS: Topic = Topic(0);
@@ -40,14 +40,36 @@ impl Collector for Obedient {
     }
 }
 
+/// Says that it found out at the time that is the address.
+struct Earlier;
+
+impl Collector for Earlier {
+    const NAME: &'static str = "obedient";
+    type Request = IPRequest;
+    type Record = CommonIPResult;
+
+    async fn collect(&self, subject: &Subject, _: Option<IPRequest>) -> CommonIPResult {
+        let record = CommonIPResult::without_data(Verdict::ok(9), subject, Self::NAME);
+        let found = subject.address.as_deref().and_then(|time| time.parse().ok());
+        CommonIPResult { found: found.map(Timestamp), ..record }
+    }
+}
+
 fn node(dir: &std::path::Path) -> (Arc<Node<Obedient>>, Arc<Meters>) {
+    node_of(Obedient, SubjectKind::Name, dir)
+}
+
+fn node_of<C>(collector: C, subject: SubjectKind, dir: &std::path::Path) -> (Arc<Node<C>>, Arc<Meters>)
+where
+    C: Collector<Request: Wire, Record: Wire>,
+{
     let clock: SharedClock = Arc::new(ManualClock::at(1));
     let topics = Topics::new(["requests", "results", "letters"].map(str::to_owned), 4);
     let schemas = Schemas::new(Arc::new(FolderRegistry::open(dir).unwrap()));
     let meters = Arc::new(Meters::new("f", ["obedient".to_owned()], clock.clone()));
     let node = Node {
-        collector: Arc::new(Obedient),
-        subject: SubjectKind::Name,
+        collector: Arc::new(collector),
+        subject,
         requests: codec("requests", &schemas),
         results: To { topic: RESULTS, codec: codec("results", &schemas) },
         follow_ups: FollowUps::default(),
@@ -128,4 +150,22 @@ async fn a_page_that_its_collector_has_cut_says_so() {
         let outputs = node.clone().run(job(b"a.cz", Some(value))).await;
         assert_eq!(outputs[0].record.headers.text(CUT), expected);
     }
+}
+
+#[tokio::test]
+async fn a_result_that_was_found_earlier_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, meters) = node_of(Earlier, SubjectKind::Address, dir.path());
+    for (key, expected) in [
+        (&br#"{"dn":"a.cz","ip":"1700000000000"}"#[..], Some("1700000000000")),
+        (br#"{"dn":"a.cz","ip":"x"}"#, None),
+    ] {
+        let outputs = node.clone().run(job(key, None)).await;
+        assert_eq!(
+            (outputs.len(), outputs[0].record.headers.text(FOUND), outputs[0].record.time),
+            (1, expected, 9)
+        );
+    }
+    let meter = meters.node("obedient").unwrap();
+    assert_eq!((meter.done(), meter.reused.load(Ordering::Relaxed)), (2, 1));
 }

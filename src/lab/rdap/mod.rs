@@ -63,7 +63,8 @@ async fn respond(answer: RdapAnswer, object: Value) -> Response {
         RdapAnswer::Missing => error(StatusCode::NOT_FOUND, "Object not found"),
         RdapAnswer::Limited => {
             let mut response = error(StatusCode::TOO_MANY_REQUESTS, "Too many requests");
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("120"));
+            // Else nobody would ask for the other names of the registry for a while.
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("0"));
             response
         }
         RdapAnswer::Broken => error(StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),

@@ -44,6 +44,8 @@ pub enum TlsMode {
     Silent,
     Reset,
     PlainHttp,
+    /// TLS 1.0 and nothing newer, as far as the certificates.
+    Tls10,
 }
 
 /// Which certificates a host shows.
@@ -107,6 +109,9 @@ pub enum Web {
         declared: Declared,
         #[serde(default)]
         chunked: bool,
+        /// Whether the body is compressed (gzip).
+        #[serde(default)]
+        compressed: bool,
     },
     /// 302; other paths have a page. `{host}`, `{tls}` and `{http}` stand for the asked host and the ports.
     Redirect { to: String },
@@ -136,6 +141,7 @@ impl Default for Web {
             charset: None,
             declared: Declared::InHeader,
             chunked: false,
+            compressed: false,
         }
     }
 }

@@ -3,9 +3,13 @@
 //! Decides status, redirect target and page by the data of the host; only the root path is peculiar, other paths have a
 //! plain page, so that a followed redirect ends somewhere.
 
+use std::io::Write as _;
+
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
 
 use super::Ports;
 use super::page::{self, Page};
@@ -36,14 +40,14 @@ impl WebHost {
             return redirect(StatusCode::MOVED_PERMANENTLY, &to);
         }
         match &self.host.web {
-            Web::Page { template, items, charset, declared, chunked } => {
+            Web::Page { template, items, charset, declared, chunked, compressed } => {
                 let page = Page {
                     template: *template,
                     items: *items,
                     charset: charset.as_deref().unwrap_or("utf-8"),
                     declared: *declared,
                 };
-                respond(StatusCode::OK, &page, &asked, *chunked)
+                respond(StatusCode::OK, &page, &asked, *chunked, *compressed)
             }
             // Over plain HTTP the redirect is followed already.
             Web::Redirect { to } if path == "/" && secure => {
@@ -79,20 +83,30 @@ impl WebHost {
 
 fn ordinary(asked: &str) -> Response {
     let page = Page { template: Template::Company, items: 4, charset: "utf-8", declared: Declared::InHeader };
-    respond(StatusCode::OK, &page, asked, false)
+    respond(StatusCode::OK, &page, asked, false, false)
 }
 
-fn respond(status: StatusCode, page: &Page<'_>, asked: &str, chunked: bool) -> Response {
-    let body = page::render(page, asked);
+fn respond(status: StatusCode, page: &Page<'_>, asked: &str, chunked: bool, compressed: bool) -> Response {
+    let mut body = page::render(page, asked);
     let mut response = http::answer(status, "text/html", Bytes::new());
     if page.declared == Declared::InHeader
         && let Ok(value) = HeaderValue::from_str(&format!("text/html; charset={}", page.charset))
     {
         response.headers_mut().insert(CONTENT_TYPE, value);
     }
+    if compressed {
+        body = gzip(&body);
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     *response.body_mut() =
         if chunked { http::chunked(body) } else { http::answer(status, "", body).into_body() };
     response
+}
+
+fn gzip(body: &[u8]) -> Bytes {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to memory does not fail.
+    packed.write_all(body).and_then(|()| packed.finish()).unwrap_or_default().into()
 }
 
 fn redirect(status: StatusCode, to: &str) -> Response {

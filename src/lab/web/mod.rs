@@ -4,6 +4,7 @@
 //! `answer.rs`, pages in `page.rs`. Hosts that are closed are not bound, so the kernel refuses.
 
 mod answer;
+mod old_tls;
 mod page;
 
 use std::collections::HashMap;
@@ -69,7 +70,8 @@ pub fn start(
     }
     for (address, listener) in tls_sockets {
         let (site, acceptor) = sites[&address].clone();
-        let handle = move |stream| tls_connection(site.clone(), acceptor.clone(), stream);
+        let authority = authority.clone();
+        let handle = move |stream| tls_connection(site.clone(), authority.clone(), acceptor.clone(), stream);
         tasks.spawn(listen::accept(listener, handle));
     }
     for (address, listener) in http_sockets {
@@ -80,12 +82,24 @@ pub fn start(
 }
 
 /// A connection to the TLS port.
-async fn tls_connection(site: Arc<WebHost>, acceptor: TlsAcceptor, stream: TcpStream) {
+async fn tls_connection(
+    site: Arc<WebHost>,
+    authority: Arc<Authority>,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+) {
     match site.host.tls {
         TlsMode::Closed => {}
         TlsMode::Silent => listen::stay_silent(stream).await,
         TlsMode::Reset => listen::reset(&stream),
         TlsMode::PlainHttp => serve_http(site, stream, false).await,
+        TlsMode::Tls10 => {
+            let name = site.host.at.to_string();
+            let Ok(certified) = authority.issue(site.host.certificate, site.host.key, &[&name]) else {
+                return;
+            };
+            let _ = timeout(PATIENCE, old_tls::serve(stream, &certified.cert)).await;
+        }
         TlsMode::Serve => {
             let Ok(Ok(mut stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
             match &site.host.web {

@@ -158,6 +158,17 @@ impl HttpClient {
         Err(HttpError::Redirect)
     }
 
+    /// Gets a resource with `headers` that are for this service only: a redirect is an answer like any other.
+    pub async fn get_here(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        max_body: usize,
+        time: Allowed,
+    ) -> Result<Reply, HttpError> {
+        Ok(self.send(url, self.client.get(url.clone()).headers(headers), max_body, time).await?.0)
+    }
+
     /// Posts `body`; a redirect is an answer like any other, so that credentials stay with the service they are for.
     pub async fn post(
         &self,
@@ -199,7 +210,9 @@ impl HttpClient {
             let (reply, headers) =
                 timeout_at(until, receive(next, max_body)).await.map_err(|_| HttpError::Timeout)??;
             drop(pass);
-            if !self.limited(&server, reply.status, &headers) || again == 0 {
+            let limited = self.limited(&server, reply.status, &headers);
+            // Who does not say when to come back is not asked again for this.
+            if !limited || again == 0 || retry_after(&headers).is_none() {
                 return Ok((reply, text(&headers, LOCATION)));
             }
             again -= 1;

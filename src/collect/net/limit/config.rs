@@ -21,7 +21,7 @@ pub struct LimitsConfig {
     /// How long a request waits for its turn at one such server; this does not count as time of the server. Who would
     /// wait longer is refused at once. `0s`: nobody waits.
     pub wait: Span,
-    /// What is different for a server, by `host` or `host:port`: `{ rates = ["2/s"], wait = "1m" }`.
+    /// What is different for a server, by `host` or `host:port`: `"whois.example" = { rates = ["2/s"], wait = "1m" }`.
     pub servers: BTreeMap<String, ServerLimits>,
 }
 

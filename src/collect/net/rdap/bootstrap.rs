@@ -44,29 +44,31 @@ impl Bootstrap {
         .await
     }
 
-    /// The base URL for `address`: that of the longest listed prefix.
-    pub async fn for_address(&self, address: IpAddr, deadline: Instant) -> Result<Option<Url>, ListError> {
+    /// The base URL for `address`: that of the longest listed prefix, which comes with it.
+    pub async fn for_address(
+        &self,
+        address: IpAddr,
+        deadline: Instant,
+    ) -> Result<Option<(IpNet, Url)>, ListError> {
         self.best(deadline, |services| {
             let holding = services.networks.iter().filter(|(network, _)| network.contains(&address));
-            holding
-                .map(|(network, url)| (usize::from(network.prefix_len()), url))
-                .max_by_key(|(length, _)| *length)
+            holding.map(|entry| (usize::from(entry.0.prefix_len()), entry)).max_by_key(|(length, _)| *length)
         })
         .await
     }
 
     /// The longest match in any registry, in the earlier one of two alike. None only if all registries are known.
-    async fn best(
+    async fn best<T: Clone>(
         &self,
         deadline: Instant,
-        find: impl Fn(&Services) -> Option<(usize, &Url)>,
-    ) -> Result<Option<Url>, ListError> {
+        find: impl Fn(&Services) -> Option<(usize, &T)>,
+    ) -> Result<Option<T>, ListError> {
         let (known, missing) = self.0.all(deadline).await;
         // Of equals, `max_by_key` takes the last: backwards, that is the first.
         let backwards = known.iter().rev().flat_map(|lists| lists.iter().rev());
         let found = backwards.filter_map(find).max_by_key(|(length, _)| *length);
         match (found, missing) {
-            (Some((_, url)), _) => Ok(Some(url.clone())),
+            (Some((_, entry)), _) => Ok(Some(entry.clone())),
             (None, Some(error)) => Err(error),
             (None, None) => Ok(None),
         }
@@ -147,7 +149,14 @@ mod tests {
             ("2001:db9::1", None),
         ] {
             let url = match asked.parse() {
-                Ok(address) => bootstrap.for_address(address, soon()).await,
+                Ok(address) => {
+                    let found = bootstrap.for_address(address, soon()).await;
+                    found.map(|found| {
+                        let (block, url) = found?;
+                        assert!(block.contains(&address), "{asked}");
+                        Some(url)
+                    })
+                }
                 Err(_) => bootstrap.for_name(&DomainName::parse(asked).unwrap(), soon()).await,
             };
             assert_eq!(url.unwrap().as_ref().map(Url::as_str), expected, "{asked}");

@@ -1,7 +1,7 @@
 //! Asks the responsible RDAP server, then the servers and entities that its answer refers to.
 //!
-//! The deepest good answer counts, and nothing that fails on the way down takes away what there is. Every request is
-//! bounded by `rdap.timeout`, the whole by three times that.
+//! The registry's answer and the deepest good one, the registrar's, are both kept; nothing that fails on the way down
+//! takes away what there is. Every request is bounded by `rdap.timeout`, the whole by three times that.
 
 use std::net::IpAddr;
 
@@ -12,9 +12,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 use url::Url;
 
-use super::RdapConfig;
 use super::bootstrap::Bootstrap;
+use super::config::{Prefer, RdapConfig};
 use super::document::{self, Document, MEDIA_TYPE};
+use super::range::Range;
 use crate::collect::net::HttpClient;
 use crate::collect::net::http::client::{Allowed, HttpError};
 use crate::collect::net::list::ListError;
@@ -33,10 +34,43 @@ pub struct RdapClient {
 /// What RDAP says of a name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registration {
-    /// The answer without its entities, a JSON object.
+    /// The answer of the side that `rdap.prefer` names, without its entities, a JSON object.
     pub data: FreeJson,
-    /// The entities, a JSON array.
+    /// Its entities, a JSON array.
     pub entities: FreeJson,
+    /// The whole answer of the other side, where there was one.
+    pub other: Option<Other>,
+}
+
+/// An answer that is not the preferred one, as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Other {
+    /// That of the registry, the first of the chain.
+    Registry(FreeJson),
+    /// That of the registrar, the deepest of the chain.
+    Registrar(FreeJson),
+}
+
+/// A document, and where it came from.
+struct Answer {
+    url: Url,
+    document: Document,
+}
+
+/// What came of following `related` links.
+struct Chain {
+    first: Answer,
+    /// The last one, if it is not the first.
+    deepest: Option<Answer>,
+}
+
+/// What RDAP says of an address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// The answer as it came, a JSON object.
+    pub data: FreeJson,
+    /// The addresses that the answer speaks for; `None` where it does not credibly say.
+    pub range: Option<Range>,
 }
 
 /// Why RDAP says nothing.
@@ -54,7 +88,7 @@ pub enum RdapError {
     /// The server wants to be asked less.
     #[error("the RDAP server limits our rate")]
     RateLimited,
-    /// Another HTTP status.
+    /// Another status of HTTP, or an error code in the answer.
     #[error("HTTP status {0}")]
     Answered(u16),
     /// An answer that is no JSON object.
@@ -101,41 +135,53 @@ impl RdapClient {
             }
             Some(url)
         };
-        let (url, mut document) = self.deepest(&base, &format!("domain/{name}"), complete, deadline).await?;
+        let Chain { first, deepest } =
+            self.follow(&base, &format!("domain/{name}"), complete, deadline).await?;
+        let (Answer { url, mut document }, other) = match (deepest, self.config.prefer) {
+            (None, _) => (first, None),
+            (Some(deepest), Prefer::Registrar) => (deepest, Some(Other::Registry(first.document.json()))),
+            (Some(deepest), Prefer::Registry) => (first, Some(Other::Registrar(deepest.document.json()))),
+        };
         let entities = self.entities(&url, document.take_entities(), deadline).await;
-        Ok(Registration { data: document.json(), entities: document::array(&entities) })
+        Ok(Registration { data: document.json(), entities: document::array(&entities), other })
     }
 
-    /// Looks an address up: the answer as it came.
-    pub async fn address(&self, address: IpAddr, deadline: Instant) -> Result<FreeJson, RdapError> {
-        let base =
-            self.bootstrap.for_address(address, self.step(deadline)).await?.ok_or(RdapError::NoServer)?;
+    /// Looks an address up.
+    pub async fn address(&self, address: IpAddr, deadline: Instant) -> Result<Network, RdapError> {
+        let listed = self.bootstrap.for_address(address, self.step(deadline)).await?;
+        let (block, base) = listed.ok_or(RdapError::NoServer)?;
         let text = address.to_string();
         let about_it = |url: Url| url.as_str().contains(&text).then_some(url);
-        Ok(self.deepest(&base, &format!("ip/{address}"), about_it, deadline).await?.1.json())
+        let chain = self.follow(&base, &format!("ip/{address}"), about_it, deadline).await?;
+        let document = chain.deepest.unwrap_or(chain.first).document;
+        Ok(Network { range: Range::told(&document, address, block), data: document.json() })
     }
 
     /// Follows `related` links as far as they give answers. `wanted` completes a link, or says that it is of no use.
-    async fn deepest(
+    async fn follow(
         &self,
         base: &Url,
         path: &str,
         wanted: impl Fn(Url) -> Option<Url>,
         deadline: Instant,
-    ) -> Result<(Url, Document), RdapError> {
-        let mut url = base.join(path).map_err(|error| RdapError::Invalid(error.to_string()))?;
-        let mut document = self.get(&url, deadline).await?;
-        let mut visited = vec![url.clone()];
-        while visited.len() <= self.config.max_related {
-            let Some(next) = document.related(&url).and_then(&wanted).filter(|next| !visited.contains(next))
-            else {
+    ) -> Result<Chain, RdapError> {
+        let url = base.join(path).map_err(|error| RdapError::Invalid(error.to_string()))?;
+        let first = self.get(&url, deadline).await?;
+        // Servers differ in the case of names, so a URL that differs in it alone leads to the same answer.
+        let place = |url: &Url| url.as_str().to_ascii_lowercase();
+        let mut visited = vec![place(&url), place(&first.url)];
+        let mut deepest: Option<Answer> = None;
+        for _ in 0..self.config.max_related {
+            let last = deepest.as_ref().unwrap_or(&first);
+            let Some(next) = last.document.related(&last.url).and_then(&wanted) else { break };
+            if visited.contains(&place(&next)) {
                 break;
-            };
-            let Ok(deeper) = self.get(&next, deadline).await else { break };
-            visited.push(next.clone());
-            (url, document) = (next, deeper);
+            }
+            let Ok(answer) = self.get(&next, deadline).await else { break };
+            visited.extend([place(&next), place(&answer.url)]);
+            deepest = Some(answer);
         }
-        Ok((url, document))
+        Ok(Chain { first, deepest })
     }
 
     /// The entities with their stubs replaced, as far as that is possible.
@@ -155,7 +201,7 @@ impl RdapClient {
                 async move {
                     let Some((url, stub)) = full else { return entity };
                     let Ok(fetched) = self.get(&url, deadline).await else { return entity };
-                    to_raw_value(&fetched.with_roles_of(&stub).json()).unwrap_or(entity)
+                    to_raw_value(&fetched.document.with_roles_of(&stub).json()).unwrap_or(entity)
                 }
             })
             .collect();
@@ -167,14 +213,24 @@ impl RdapClient {
         deadline.min(Instant::now() + self.config.timeout.0)
     }
 
-    async fn get(&self, url: &Url, deadline: Instant) -> Result<Document, RdapError> {
+    async fn get(&self, url: &Url, deadline: Instant) -> Result<Answer, RdapError> {
         let time = Allowed { limit: self.config.timeout.0, deadline };
         let reply = self.http.get(url, MEDIA_TYPE, self.config.max_body.bytes(), time).await?;
-        match reply.status {
-            StatusCode::OK => Document::parse(&reply.body).map_err(RdapError::Invalid),
-            StatusCode::NOT_FOUND => Err(RdapError::NotFound),
-            StatusCode::TOO_MANY_REQUESTS => Err(RdapError::RateLimited),
-            status => Err(RdapError::Answered(status.as_u16())),
-        }
+        let status = match reply.status {
+            StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
+                let document = Document::parse(&reply.body).map_err(RdapError::Invalid)?;
+                // Some servers say in the body alone that they have no answer (RFC 9083 section 6).
+                match document.error_code() {
+                    None => return Ok(Answer { url: reply.url, document }),
+                    Some(code) => code,
+                }
+            }
+            status => status.as_u16(),
+        };
+        Err(match status {
+            404 => RdapError::NotFound,
+            429 => RdapError::RateLimited,
+            status => RdapError::Answered(status),
+        })
     }
 }

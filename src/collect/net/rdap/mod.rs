@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! bootstrap.rs  which server is responsible (RFC 9224)     document.rs  links and entities of an answer
-//! client.rs     asks it, then the servers that it names    config.rs    section `rdap`
+//! client.rs     asks it, then the servers that it names    range.rs     the addresses that an answer speaks for
+//! config.rs     section `rdap`
 //! ```
 //!
 //! Serves the collectors `rdap-dn` and `rdap-ip`, which decide what is asked for and what the record says.
@@ -11,6 +12,8 @@ mod bootstrap;
 mod client;
 mod config;
 mod document;
+mod range;
 
-pub use client::{RdapClient, RdapError, Registration};
-pub use config::RdapConfig;
+pub use client::{Network, Other, RdapClient, RdapError, Registration};
+pub use config::{Prefer, RdapConfig};
+pub use range::Range;

@@ -1,14 +1,16 @@
 //! One partition of the join over crashes: whatever is cut when, and whatever is lost, each name is emitted once.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::clock::{ManualClock, SharedClock};
-use crate::codec::{FolderRegistry, Format, Schemas, Splicer};
+use crate::codec::{FolderRegistry, Format, Part, PartKind, Schemas, Splicer};
 use crate::flow::dead_letter::DeadLetters;
-use crate::flow::headers::REVISION;
+use crate::flow::headers::{REVISION, RUN};
 use crate::flow::join::rows::JoinRows;
-use crate::io::{Outgoing, Start, Topic, Topics};
+use crate::io::{Fetched, Outgoing, RawRecord, Start, Topic, Topics};
 use crate::join::Policy;
 use crate::model::Status;
 use crate::state::{Store, StoreOptions};
@@ -80,6 +82,7 @@ impl World {
         let options = StoreOptions {
             block_cache: crate::units::Size(1 << 20),
             write_buffer: crate::units::Size(1 << 20),
+            ..StoreOptions::default()
         };
         let store = Store::open(&self.dir.path().join("db"), options).unwrap();
         let rows = JoinRows::new(store, "g", topics.clone());
@@ -95,6 +98,7 @@ impl World {
                 tls: false,
                 patience: 25 * STEP,
                 grace: 2 * STEP,
+                ..Policy::default()
             },
             inputs: inputs.clone(),
             to: Topic(3),

@@ -6,7 +6,7 @@ use crate::model::Status;
 
 /// An open name with a part of each kind of key.
 fn entry() -> Entry<Payload> {
-    let mut entry = Entry::new(Some("r1".into()), 1000);
+    let mut entry = Entry::new(Window::Run(Some("r1".into())), 1000);
     let ip = PartId::Ip { address: "192.0.2.1".into(), collector: "rtt".into() };
     let dns = DnsFacts { addresses: vec!["192.0.2.1".into()], tls: true };
     for (part, dns) in [(PartId::Zone, None), (PartId::Dns, Some(dns)), (ip, None)] {
@@ -30,7 +30,7 @@ fn rows_of_open_names_are_what_the_format_of_the_store_says() {
     let rows = JoinRows::new(store.clone(), "g", Topics::new(["t".to_owned()], 1));
     let (mut names, mut changes, mut batch) = (Names::default(), Changes::default(), rows.batch());
     let (name, entry) = (Bytes::from("a.cz"), entry());
-    changes.change(&name, entry.run.as_ref());
+    changes.change(&name, &entry.window);
     names.restore(name, entry.clone(), &Policy::default());
     changes.flush(3, &mut names, &mut batch);
     rows.put_position(&mut batch, Topic(0), 3, 258);
@@ -44,10 +44,10 @@ fn rows_of_open_names_are_what_the_format_of_the_store_says() {
         all.unwrap();
     }
     let expected = [
-        // The entry: name, run, times, what DNS says, the parts without their payloads.
+        // The entry: name, window, run, times, what DNS says, the parts without their payloads.
         concat!(
-            "000000030004612e637a7231 = 04612e637a0102723100d00f90b907d00f000101093139322e302e322e3101030000880e00",
-            "0100880e0004093139322e302e322e310372747400880e00"
+            "000000030004612e637a7231 = 04612e637a00010272310102723100d00f90b907d00f0101093139322e302e322e31010300",
+            "00880e000100880e0004093139322e302e322e310372747400880e00"
         ),
         "000000030004612e637a723100646e73 = 626f6479",
         "000000030004612e637a723100727474206f66203139322e302e322e31 = 626f6479",
@@ -101,9 +101,9 @@ fn the_row_of_a_part_that_was_replaced_goes_with_its_entry() {
             Arrival { part: PartId::Zone, run: None, status, attempt, time, dns: None, payload, cut: false };
         let replaced = names.arrive(&name, arrival, &policy, |_, _, displaced| displaced);
         if let Some(replaced) = &replaced {
-            changes.replace(&name, None, PartId::Zone, replaced);
+            changes.replace(&name, &Window::Run(None), PartId::Zone, replaced);
         }
-        changes.change(&name, None);
+        changes.change(&name, &Window::Run(None));
         replaced.is_some()
     };
     let rows_left = || {
@@ -144,12 +144,12 @@ fn names_that_ended_are_not_noted_for_ever() {
     for turn in 0..8 {
         for number in 0..FEW {
             let (name, entry) = (Bytes::from(format!("{turn}-{number}.cz")), entry());
-            changes.change(&name, entry.run.as_ref());
+            changes.change(&name, &entry.window);
             names.restore(name, entry, &policy);
         }
         changes.flush(0, &mut names, &mut rows.batch());
         names.advance(Millis::MAX, &policy, |name, entry, _| {
-            changes.change(name, entry.run.as_ref());
+            changes.change(name, &entry.window);
             changes.end(name, entry);
         });
         changes.flush(0, &mut names, &mut rows.batch());

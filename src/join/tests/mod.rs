@@ -1,0 +1,81 @@
+//! What both readings are tested with: results that carry their time as payload. `rows.rs`: the rows of the behaviour
+//! report; `properties.rs`: order, repeats, restarts; `model.rs`: another join that agrees.
+
+mod properties;
+mod rows;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::clock::Millis;
+use crate::model::Status;
+
+const NAME: &[u8] = b"ok.cz";
+
+fn ip(address: &str, collector: &str) -> PartId {
+    PartId::Ip { address: address.into(), collector: collector.into() }
+}
+
+fn arrival(part: PartId, status: i32, time: Millis) -> Arrival<u32> {
+    let run = Some(Arc::from("r1"));
+    let (attempt, cut, dns, payload) = (time, false, None, time as u32);
+    Arrival { part, run, status: Status(status), attempt, time, cut, dns, payload }
+}
+
+fn dns(status: i32, time: Millis, addresses: &[&str], tls: bool) -> Arrival<u32> {
+    let addresses = addresses.iter().map(|address| Arc::from(*address)).collect();
+    let dns = Some(DnsFacts { addresses, tls });
+    Arrival { dns, ..arrival(PartId::Dns, status, time) }
+}
+
+/// Lets time pass, and answers what is handed over as the job does; `step` sees every step.
+fn advance<P: Clone>(
+    names: &mut Names<P>,
+    now: Millis,
+    policy: &Policy,
+    mut step: impl FnMut(&Entry<P>, Step),
+) {
+    loop {
+        let mut handed_over = vec![];
+        names.advance(now, policy, |name, entry, what| {
+            step(entry, what);
+            if let Step::HandOver(time) = what {
+                let aggregate = entry.aggregate(time, |slot| Ok::<_, ()>(slot.payload.clone()));
+                handed_over.push((name.clone(), aggregate.unwrap()));
+            }
+        });
+        if handed_over.is_empty() {
+            return;
+        }
+        for (name, aggregate) in handed_over {
+            names.hand_over(&name, aggregate, policy, |entry, what| step(entry, what));
+        }
+    }
+}
+
+/// Takes a result in, and answers what is handed over as the job does; `step` sees every step.
+fn arrive<P: Clone>(
+    names: &mut Names<P>,
+    name: &Bytes,
+    arrival: Arrival<P>,
+    policy: &Policy,
+    mut step: impl FnMut(&Entry<P>, Step),
+) {
+    if let PartId::Ip { collector, .. } = &arrival.part
+        && !policy.takes(collector)
+    {
+        return;
+    }
+    let aggregate = names.arrive(name, arrival, policy, |entry, what, _| {
+        step(entry, what);
+        match what {
+            Step::HandOver(time) => entry.aggregate(time, |slot| Ok::<_, ()>(slot.payload.clone())).ok(),
+            _ => None,
+        }
+    });
+    if let Some(aggregate) = aggregate {
+        names.hand_over(name, aggregate, policy, |entry, what| step(entry, what));
+    }
+}
