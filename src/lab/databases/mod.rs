@@ -3,7 +3,7 @@
 //! Decides which fields a record has: those of GeoLite2 that tell a place or a system. Networks without a place or a system
 //! are left out of the database.
 
-mod mmdb;
+pub mod mmdb;
 
 use self::mmdb::{Value, Writer};
 use super::universe::{Place, Universe};

@@ -219,3 +219,5 @@ impl Flights {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -99,3 +99,5 @@ impl Ping for IcmpPing {
     }
 }
 
+#[cfg(test)]
+mod tests;

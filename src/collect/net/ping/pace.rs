@@ -59,7 +59,10 @@ mod tests {
                 }
             }
             // The first turn is at the start, the last look before the end.
-            assert!((taken..=taken + 1).contains(&per_second.max(1)) || taken == per_second / 1000 * 999 + 1, "{taken}");
+            assert!(
+                (taken..=taken + 1).contains(&per_second.max(1)) || taken == per_second / 1000 * 999 + 1,
+                "{taken}"
+            );
         }
     }
 

@@ -227,9 +227,8 @@ mod tests {
             let request = &US.request(Family::V6, 9, TOKEN)[..quoted];
             US.raw(Family::V6, &[&[icmp_type, 0, 0, 0, 0, 0, 0, 0][..], &v6(to, request)].concat())
         };
-        let met = |fault, to: &str, token| {
-            Some(Said::Fault { fault, to: to.parse().unwrap(), sequence: 9, token })
-        };
+        let met =
+            |fault, to: &str, token| Some(Said::Fault { fault, to: to.parse().unwrap(), sequence: 9, token });
         let (v4, v6) = ("192.0.2.7", "2001:db8::7");
         assert_eq!(v4_error(3, 1, 64), met(Fault::Unreachable, v4, Some(TOKEN)));
         assert_eq!(v4_error(3, 13, 8), met(Fault::Unreachable, v4, None));

@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_moves_a_reply_no_further_than_it_can_have_come() {
-        let emptied = Instant::now();
-        let now = emptied + Duration::from_millis(5);
+        let now = Instant::now();
+        let emptied = now - Duration::from_millis(5);
         let of_day = Duration::from_secs(1_000_000);
         let came = |stamp| at(stamp, now, of_day, emptied);
         assert_eq!(came(of_day - Duration::from_millis(2)), now - Duration::from_millis(2));
