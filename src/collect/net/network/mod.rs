@@ -77,12 +77,15 @@ impl Network {
             for command in THERE {
                 run(command);
             }
-            for (setting, value) in SETTINGS_THERE {
+            for (setting, value) in SETTINGS_THERE.iter().chain(SETTINGS) {
                 set(setting, value);
             }
         });
         for command in HERE {
             run(command);
+        }
+        for (setting, value) in SETTINGS {
+            set(setting, value);
         }
         // Neighbours that are not there are known to be so soon.
         for family in ["ipv4", "ipv6"] {
@@ -161,18 +164,17 @@ const THERE: &[&str] = &[
     "ip route add unreachable 10.9.2.0/24",
     "ip route add prohibit 10.9.3.0/24",
     "ip route add blackhole 10.9.4.0/24",
+    "ip route add 10.9.5.0/24 via 10.9.0.1",
     "ip route add blackhole 10.9.9.0/24",
     "ip route add local fd09:1::/32 dev lo",
     "ip route add unreachable fd09:2::/32",
     "ip route add prohibit fd09:3::/32",
     "ip route add blackhole fd09:4::/32",
+    "ip route add fd09:5::/32 via fd09::1",
     "ip route add blackhole fd09:9::/32",
 ];
 
-/// A router that says all that it has to say.
-const SETTINGS_THERE: &[(&str, &str)] = &[
-    ("ipv4/ip_forward", "1"),
-    ("ipv6/conf/all/forwarding", "1"),
-    ("ipv4/icmp_ratelimit", "0"),
-    ("ipv6/icmp/ratelimit", "0"),
-];
+const SETTINGS_THERE: &[(&str, &str)] = &[("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")];
+
+/// Of here and there: whoever has an ICMP error to tell tells it, however many there are.
+const SETTINGS: &[(&str, &str)] = &[("ipv4/icmp_ratemask", "0"), ("ipv6/icmp/ratemask", "255")];

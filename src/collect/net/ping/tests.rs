@@ -63,15 +63,26 @@ fn many_series_to_few_addresses_get_their_own_replies() {
 #[test]
 fn each_address_has_the_fault_that_it_has() {
     let Some(network) = own(MODULE, "each_address_has_the_fault_that_it_has", &[]) else { return };
-    network.answer(|_, _| vec![(Duration::ZERO, Answer::ShortError(11))]);
+    let even = |address: IpAddr| matches!(address, IpAddr::V4(v4) if v4.octets()[3] % 2 == 0);
+    network.answer(move |address, _| {
+        let icmp_type = if even(address) { 3 } else { 11 };
+        vec![(Duration::ZERO, Answer::ShortError(icmp_type))]
+    });
     by_both(&network, async |socket| {
         let ping = pinger();
+        // The IPv4 router of the kernel says this a few times only, whatever it is told.
+        for net in [2, 3] {
+            let [v4, _] = Network::addresses(net, 1);
+            assert_eq!(
+                ping.ping(v4, plan(1, 0, PATIENT)).await.unwrap(),
+                [Echo::Unreachable],
+                "{socket} {v4}"
+            );
+        }
         let mut expected = vec![];
         for host in 1..=20 {
             for (net, is) in [
                 (1, "reply"),
-                (2, "unreachable"),
-                (3, "unreachable"),
                 (4, "lost"),
                 (5, "exceeded"),
                 (6, "unreachable"),
@@ -80,7 +91,9 @@ fn each_address_has_the_fault_that_it_has() {
             ] {
                 expected.extend(Network::addresses(net, host).map(|address| (address, is)));
             }
-            expected.push((Network::addresses(9, host)[0], "exceeded"));
+            expected.extend([2, 3].map(|net| (Network::addresses(net, host)[1], "unreachable")));
+            let [v4, _] = Network::addresses(9, host);
+            expected.push((v4, if even(v4) { "unreachable" } else { "exceeded" }));
         }
         expected.extend(Network::addresses(0, 0x77).map(|address| (address, "unreachable")));
         for no_route in ["192.0.2.1", "2001:db8::1"] {
