@@ -56,6 +56,7 @@ async fn bench(format: Format) {
             tls: Some(&tls),
             rdap: Some(&rdap),
             addresses: Some(addresses),
+            missing: &[],
         };
         splicer.splice(&parts).expect("whole parts")
     };
@@ -127,6 +128,7 @@ impl Topics {
             rdap_domain_result: Some(now(self.rdap.decode(&values.rdap))),
             ip_results: Some(by_address),
             label: None,
+            missing: Some(Default::default()),
         };
         self.joined.encode(&joined).expect("a record of parts")
     }

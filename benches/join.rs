@@ -58,6 +58,7 @@ fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<Bytes>)> {
         attempt: 1,
         time: 1,
         cut: false,
+        left_out: None,
         payload: Bytes::from_static(b"a result"),
     };
     parts.into_iter().map(|part| (key.clone(), arrival(part))).collect()

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each bench uses a part")]
 
+pub mod lab;
+
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

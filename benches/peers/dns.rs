@@ -73,5 +73,5 @@ fn request(zone: &str) -> DNSRequest {
         secondary_nameservers: vec![],
         secondary_nameserver_ips: vec![],
     };
-    DNSRequest { zone_info, types_to_collect: None, types_to_process_ips_from: None }
+    DNSRequest { zone_info, types_to_collect: None, types_to_process_ips_from: None, collectors: None }
 }

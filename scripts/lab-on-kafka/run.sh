@@ -2,7 +2,7 @@
 # The whole job on a real Kafka with a real schema registry, seen from outside: names of the lab enter by kcat, joined
 # records are read back by Confluent's Python client, every name is counted once.
 #
-#   run.sh [NAMES]     default 5000; prints names/s, CPU seconds, peak memory
+#   run.sh [NAMES]     default 5000; prints names/s, CPU seconds, peak memory, and every ten seconds what the job holds
 #
 #   SET='--lab-slow n000001-lab.com=60s --set zone.timeout=200s --set dns.timeout=100s --set join.patience=300s' run.sh
 #                      with one name that is answered after a minute
@@ -17,10 +17,10 @@ program=${DOMAINFLOW:-$here/../../target/release/domainflow}
 python=${XDG_CACHE_HOME:-$HOME/.cache}/domainflow/confluent
 work=$(mktemp -d)
 prefix=lab-$(date +%s)
-job=
+job= watch=
 
 finish() {
-  [ -z "$job" ] || kill "$job" 2>/dev/null || true
+  [ -z "$job$watch" ] || kill $job $watch 2>/dev/null || true
   rm -rf "$work"
 }
 trap finish EXIT
@@ -47,6 +47,16 @@ until curl -sf http://127.0.0.1:9464/readyz >/dev/null; do
   sleep 0.1
 done
 
+# Memory, descriptors and the sockets among them.
+held() {
+  local open=("/proc/$job/fd/"*)
+  echo "$SECONDS s: $(awk '/VmRSS/ { printf "%.0f MB", $2 / 1024 }' "/proc/$job/status"), ${#open[@]} descriptors," \
+    "$(find "/proc/$job/fd" -lname 'socket:*' 2>/dev/null | wc -l) sockets"
+}
+SECONDS=0
+while sleep 10; do held; done &
+watch=$!
+
 ticks() { awk '{ print $14 + $15 }' "/proc/$job/stat"; }
 before=$(ticks)
 # A key without a value: the defaults.
@@ -59,8 +69,9 @@ import json, sys
 report = json.load(sys.stdin)
 print("join:", report["join"])
 for node in report["nodes"]:
-    print("{name}: {statuses}, mean {mean_ms:.0f} ms".format(**node))'
+    print("{name}: {done}, {reused} of them found before, {statuses}, mean {mean_ms:.0f} ms".format(**node))'
+kill "$watch"
 kill "$job"
 wait "$job"
 echo "stopped cleanly"
-job=
+job= watch=

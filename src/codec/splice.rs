@@ -22,6 +22,8 @@ pub struct JoinedParts<'a> {
     pub rdap: Option<&'a [u8]>,
     /// For each address its results by collector; `None` if the name has no addresses.
     pub addresses: Option<Vec<(&'a str, ByCollector<'a>)>>,
+    /// What is missing and why.
+    pub missing: &'a [(String, String)],
 }
 
 /// The results about one address, by the collector's name.
@@ -92,6 +94,12 @@ impl Splicer {
             }
         }
         value.extend_from_slice(field(LABEL_FIELD));
+        value.push(SOME);
+        let missing: Vec<_> = parts.missing.iter().map(|(part, why)| (part.as_str(), why)).collect();
+        map(&mut value, &missing, |value, why| {
+            put_long(value, why.len() as i64);
+            value.extend_from_slice(why.as_bytes());
+        });
         Ok(value)
     }
 }
@@ -159,6 +167,12 @@ fn json(parts: &JoinedParts<'_>, reference: bool) -> Result<Vec<u8>, DecodeError
     field("ipResults", &addresses);
     if !reference {
         field("label", &null_or(zone.as_ref().and_then(|zone| zone.label)));
+        let missing: Vec<_> = parts.missing.iter().map(|(part, why)| (part.as_str(), why)).collect();
+        let mut json = Vec::new();
+        object(&mut json, &missing, |json, why| {
+            serde_json::to_writer(json, why).map_err(DecodeError::malformed)
+        })?;
+        field("missing", &json);
     }
     value.push(b'}');
     Ok(value)
@@ -190,5 +204,6 @@ fn size(parts: &JoinedParts<'_>) -> usize {
         address.len() + results + 16
     };
     let addresses: usize = parts.addresses.iter().flatten().map(of_address).sum();
-    of(parts.zone) + parts.dns.len() + of(parts.tls) + of(parts.rdap) + addresses + 128
+    let missing: usize = parts.missing.iter().map(|(part, why)| part.len() + why.len() + 8).sum();
+    of(parts.zone) + parts.dns.len() + of(parts.tls) + of(parts.rdap) + addresses + missing + 128
 }

@@ -83,7 +83,7 @@ impl Ask {
                 Next::Tls(address) if collector.name == "tls" => {
                     results.push(json(&self.collectors.tls.collect(subject, Some(address)).await));
                 }
-                Next::Ip(address) if collector.subject == SubjectKind::Address => {
+                Next::Ip(address, _) if collector.subject == SubjectKind::Address => {
                     let pair = Subject::pair(&subject.name, &address);
                     results.push(self.address(collector.name, &pair).await);
                 }

@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::Millis;
+use crate::codec::{Format, Schemas, TopicCodec};
 use crate::config::Loader;
-use crate::flow::headers::{COMPLETE, REVISION};
+use crate::flow::headers::{COLLECTORS, COMPLETE, NOT_ASKED, REVISION};
 use crate::io::embedded::Log;
 use crate::io::{Fetched, Outgoing, RawRecord, partition_of};
+use crate::model::AllCollectedData;
 
 /// How long anything may take before a test gives up; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Job {
     service: Service,
     log: Log,
+    schemas: Schemas,
 }
 
 impl Job {
@@ -33,18 +36,32 @@ impl Job {
         let settings = loader.finish().unwrap();
         let plan = crate::spec::parse("flow.yaml", flow, settings.topics.format).unwrap();
         let process = Process::embedded(settings, plan, None).unwrap();
-        let log = process.log.clone().unwrap();
-        Self { service: Service::start(process).await.unwrap(), log }
+        let (log, schemas) = (process.log.clone().unwrap(), process.schemas.clone());
+        Self { service: Service::start(process).await.unwrap(), log, schemas }
     }
 
     /// Writes a result of `name` at a time of the stream.
     fn put(&self, topic: &str, name: &str, address: Option<&str>, time: Millis, value: &str) {
+        self.put_with(topic, name, address, time, value, &[]);
+    }
+
+    /// The same with headers.
+    fn put_with(
+        &self,
+        topic: &str,
+        name: &str,
+        address: Option<&str>,
+        time: Millis,
+        value: &str,
+        headers: &[(&str, &str)],
+    ) {
         let key = match address {
             Some(address) => json!({ "dn": name, "ip": address }).to_string(),
             None => name.to_owned(),
         };
         let (key, value) = (Some(key.into()), Some(value.to_owned().into()));
-        let record = RawRecord { key, value, time, ..RawRecord::default() };
+        let mut record = RawRecord { key, value, time, ..RawRecord::default() };
+        headers.iter().for_each(|(name, value)| record.headers.push(name, (*value).to_owned()));
         let partition = partition_of(name.as_bytes(), self.log.topics().partitions());
         let topic = self.log.topics().find(topic).unwrap();
         self.log.append(&[Outgoing { topic, partition, record }], self.log.store().batch()).unwrap();
@@ -64,6 +81,12 @@ impl Job {
             assert!(started.elapsed() < PATIENCE, "only {} of {count} records", records.len());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Reads an Avro value.
+    async fn avro(&self, value: &[u8]) -> AllCollectedData {
+        let codec = TopicCodec::new(Format::Avro, "all_collected_data", &self.schemas).await.unwrap();
+        codec.decode(value).await.unwrap()
     }
 
     async fn stop(self) {
@@ -136,4 +159,148 @@ async fn both_readings_work_from_topic_to_topic() {
         assert_eq!(last["rdapDomainResult"]["rdapTarget"], "ok.cz");
         job.stop().await;
     }
+}
+
+/// One name on a flow: what its results are, and what its record says of itself.
+struct Needs {
+    what: &'static str,
+    flow: String,
+    /// Headers of the zone result.
+    headers: &'static [(&'static str, &'static str)],
+    /// Collectors of the results about the one address, and their topic.
+    ips: &'static [(&'static str, &'static str)],
+    /// Whether there is an RDAP result, and the statuses of zone and DNS.
+    rdap: bool,
+    statuses: (i32, i32),
+    complete: &'static str,
+    missing: Value,
+}
+
+/// What a name needs is said by the dataflow file and by its request; its record says what it has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_needed_is_data_and_what_is_missing_is_told() {
+    const ALL: &str = "geo-asn, nerd, rdap-ip, rtt";
+    let needs = || Needs {
+        what: "",
+        flow: join("").replace(ALL, "rtt"),
+        headers: &[],
+        ips: &[("rtt", "collected_IP_data")],
+        rdap: true,
+        statuses: (0, 0),
+        complete: "true",
+        missing: json!({}),
+    };
+    let quick = "      patience: 100ms\n";
+    for case in [
+        Needs { what: "everything", ..needs() },
+        Needs {
+            what: "the file needs no RDAP",
+            flow: join("      needs: [tls]\n").replace(ALL, "rtt"),
+            rdap: false,
+            ..needs()
+        },
+        Needs {
+            what: "the request needs no RDAP",
+            headers: &[(NOT_ASKED, "rdap-dn")],
+            rdap: false,
+            missing: json!({ "rdap-dn": "not-asked" }),
+            ..needs()
+        },
+        Needs {
+            what: "the request needs one collector of four",
+            flow: join(""),
+            headers: &[(COLLECTORS, "nerd")],
+            ips: &[("nerd", "collected_IP_data")],
+            missing: json!({
+                "geo-asn of 192.0.2.1": "not-asked", "rdap-ip of 192.0.2.1": "not-asked", "rtt of 192.0.2.1": "not-asked",
+            }),
+            ..needs()
+        },
+        Needs {
+            what: "a collector of their own, and one with a topic of its own",
+            flow: join("")
+                .replace(ALL, "rtt, mine, qradar")
+                .replace("addresses: collected_IP_data", "addresses: [collected_IP_data, processed_QRadar]"),
+            ips: &[
+                ("rtt", "collected_IP_data"),
+                ("mine", "collected_IP_data"),
+                ("qradar", "processed_QRadar"),
+            ],
+            ..needs()
+        },
+        Needs {
+            what: "RDAP and an address in time out",
+            flow: join(quick).replace(ALL, "rtt, nerd"),
+            rdap: false,
+            complete: "missing: rdap-dn (deadline), nerd of 192.0.2.1 (deadline)",
+            missing: json!({ "rdap-dn": "deadline", "nerd of 192.0.2.1": "deadline" }),
+            ..needs()
+        },
+        Needs {
+            what: "zone and DNS failed",
+            flow: join(quick).replace(ALL, "rtt"),
+            ips: &[],
+            rdap: false,
+            statuses: (12, 11),
+            complete: "missing: zone (failed), rdap-dn (failed), tls (failed)",
+            missing: json!({ "zone": "failed", "rdap-dn": "failed", "tls": "failed" }),
+            ..needs()
+        },
+    ] {
+        let Needs { what, flow, headers, ips, rdap, statuses, complete, missing } = case;
+        for format in ["json", "avro"] {
+            let dir = tempfile::tempdir().unwrap();
+            let setting = format!("topics.format={format}");
+            let formats = "formats: {processed_zone: json, processed_DNS: json, processed_RDAP_DN: json, collected_IP_data: json}\n";
+            let formats = match what.contains("topic of its own") {
+                true => formats.replace("}", ", processed_QRadar: json}"),
+                false => formats.to_owned(),
+            };
+            let job = Job::start(dir.path(), &format!("{flow}{formats}"), &[&setting]).await;
+            let at = crate::clock::Clock::now(&crate::clock::SystemClock);
+            let status = |text: String, status: i32| {
+                text.replace("\"statusCode\":0", &format!("\"statusCode\":{status}"))
+            };
+            let value = match statuses.0 {
+                0 => whole_zone(at),
+                failed => status(result(at, &json!({ "zone": null })), failed),
+            };
+            job.put_with("processed_zone", "ok.cz", None, at, &value, headers);
+            let value = match statuses.1 {
+                0 => result(at, &json!({ "dnsData": null, "ips": [{ "ip": "192.0.2.1", "rrType": "MX" }] })),
+                failed => status(result(at, &json!({ "dnsData": null, "ips": null })), failed),
+            };
+            job.put("processed_DNS", "ok.cz", None, at, &value);
+            if rdap {
+                let value = result(at, &json!({ "rdapTarget": "ok.cz", "whoisStatusCode": 35 }));
+                job.put("processed_RDAP_DN", "ok.cz", None, at, &value);
+            }
+            for (collector, topic) in ips {
+                let value = status(result(at, &json!({ "collector": collector, "data": null })), 11);
+                job.put(topic, "ok.cz", Some("192.0.2.1"), at, &value);
+            }
+            let record = job.read("all_collected_data", 1).await.remove(0);
+            assert_eq!(record.headers.text(COMPLETE), Some(complete), "{what} {format}");
+            let value = record.value.unwrap();
+            let value: Value = match format {
+                "json" => serde_json::from_slice(&value).unwrap(),
+                _ => serde_json::to_value(job.avro(&value).await).unwrap(),
+            };
+            assert_eq!(value["missing"], missing, "{what} {format}");
+            let there = value["ipResults"]["192.0.2.1"].as_object().map_or(0, serde_json::Map::len);
+            assert_eq!(there, ips.len(), "{what} {format}");
+            job.stop().await;
+        }
+    }
+}
+
+fn whole_zone(time: Millis) -> String {
+    let soa = json!({
+        "primaryNS": "a", "respMailboxDname": "b", "serial": "1", "refresh": 1, "retry": 1, "expire": 1, "minTTL": 1,
+    });
+    let zone = json!({
+        "zone": "ok.cz", "soa": soa, "publicSuffix": "cz", "hasDNSKEY": null, "primaryNameserverIPs": [],
+        "secondaryNameservers": [], "secondaryNameserverIPs": [],
+    });
+    result(time, &json!({ "zone": zone }))
 }

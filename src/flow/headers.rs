@@ -3,6 +3,12 @@
 /// The run a record belongs to: given by the first request, handed on by everything that follows from it.
 pub const RUN: &str = "domainflow-run";
 
+/// On results: parts of the joined record that the request did not ask for, such as `rdap-dn`.
+pub const NOT_ASKED: &str = "domainflow-not-asked";
+
+/// On results: the collectors of addresses that the request asked for; without it, all.
+pub const COLLECTORS: &str = "domainflow-collectors";
+
 /// Which emission of a joined record it is, from 1.
 pub const REVISION: &str = "domainflow-revision";
 

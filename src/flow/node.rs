@@ -18,7 +18,9 @@ use crate::codec::{DecodeError, TopicCodec, Wire};
 use crate::collect::Collector;
 use crate::collect::catalogue::SubjectKind;
 use crate::io::{Headers, Outgoing, RawRecord, Topic, partition_of};
-use crate::model::{DNSRequest, Outcome, RDAPDomainRequest, Status, Subject, SubjectError, Verdict};
+use crate::model::{
+    DNSRequest, IPRequest, Outcome, RDAPDomainRequest, Status, Subject, SubjectError, Verdict,
+};
 use crate::telemetry::NodeMeter;
 
 /// One record for a node.
@@ -58,7 +60,7 @@ pub struct FollowUps {
     /// TLS requests.
     pub tls: Option<To<String>>,
     /// Requests of addresses.
-    pub ip: Option<Topic>,
+    pub ip: Option<To<IPRequest>>,
 }
 
 /// A collector on its topics.
@@ -138,7 +140,7 @@ where
 impl<C> Node<C>
 where
     C: Collector,
-    C::Request: Wire,
+    C::Request: Wire + Excludes,
     C::Record: Wire + LeadsTo<C::Request>,
 {
     fn read_subject(&self, record: &RawRecord) -> Result<Subject, SubjectError> {
@@ -201,6 +203,9 @@ where
             of_result.push(FOUND, found.to_string());
             self.meter.reused.fetch_add(1, Ordering::Relaxed);
         }
+        for (header, left_out) in request.iter().flat_map(|request| request.left_out()) {
+            of_result.push(header, left_out);
+        }
         let time = record.verdict().last_attempt;
         let outgoing = |topic: Topic, key: &Bytes, value: Option<Bytes>| {
             let headers = if topic == self.results.topic { &of_result } else { &headers };
@@ -225,8 +230,9 @@ where
                 (Next::Tls(address), FollowUps { tls: Some(to), .. }) => {
                     put(to.topic, &subject.key, to.codec.encode(&address).map(Some));
                 }
-                (Next::Ip(address), FollowUps { ip: Some(topic), .. }) => {
-                    put(*topic, &Subject::pair(&subject.name, &address).key, Ok(None));
+                (Next::Ip(address, request), FollowUps { ip: Some(to), .. }) => {
+                    let request = request.map(|request| to.codec.encode(&request)).transpose();
+                    put(to.topic, &Subject::pair(&subject.name, &address).key, request);
                 }
                 _ => {}
             }

@@ -104,7 +104,7 @@ impl Parts<'_> {
             dns: self.to(follow_up(FollowUp::Dns)).await?,
             rdap_dn: self.to(follow_up(FollowUp::RdapDn)).await?,
             tls: self.to(follow_up(FollowUp::Tls)).await?,
-            ip: follow_up(FollowUp::Ip).map(|topic| self.topic(topic)),
+            ip: self.to(follow_up(FollowUp::Ip)).await?,
         };
         Ok(Arc::new(Node {
             subject: node.collector.subject,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arrival, DnsFacts, Outages, PartId, Policy, Reading};
+use super::{Arrival, DnsFacts, LeftOut, Outages, PartId, Policy, Reading};
 use crate::clock::Millis;
 use crate::model::Status;
 
@@ -27,6 +27,7 @@ pub struct Entry<P> {
     pub(super) latest: Millis,
     pub(super) dns: Option<DnsFacts>,
     pub(super) slots: Vec<Slot<P>>,
+    pub(super) left_out: LeftOut,
 }
 
 /// Which of the entries of its name an entry is. It stays what it was when the entry opened, and so do the keys of its
@@ -125,6 +126,7 @@ impl<P> Entry<P> {
             latest: now,
             dns: None,
             slots: Vec::new(),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -172,6 +174,10 @@ impl<P> Entry<P> {
     pub(super) fn keep(&mut self, arrival: Arrival<P>, reading: Reading) -> (Result<(), Ignored>, Option<P>) {
         if self.run.is_none() {
             self.run = arrival.run;
+        }
+        if let Some(left_out) = arrival.left_out.filter(|_| reading == Reading::Target) {
+            self.left_out.parts.extend(left_out.parts);
+            self.left_out.only = left_out.only.or_else(|| self.left_out.only.take());
         }
         self.first = self.first.min(arrival.time);
         self.latest = self.latest.max(arrival.time);
@@ -241,25 +247,33 @@ impl<P> Entry<P> {
         let tls = policy.tls && self.dns.as_ref().is_some_and(|dns| dns.tls);
         let of_name =
             [(true, PartId::Zone), (true, PartId::Dns), (policy.rdap, PartId::Rdap), (tls, PartId::Tls)];
-        let missing = of_name.into_iter().filter(|(needed, part)| *needed && self.position(part).is_err());
-        missing.map(|(_, part)| Awaited(part))
+        let needed = of_name.into_iter().filter(|(needed, part)| *needed && !self.left_out.has(part));
+        needed.map(|(_, part)| part).filter(|part| self.position(part).is_err()).map(Awaited)
     }
 
     pub(super) fn awaited_of_addresses<'a>(
         &'a self,
         policy: &'a Policy,
     ) -> impl Iterator<Item = Awaited> + 'a {
-        let of_addresses = self.addresses().iter().flat_map(move |address| {
+        let needed = self.parts_of_addresses(policy).filter(|part| !self.left_out.has(part));
+        needed.filter(|part| self.position(part).is_err()).map(Awaited)
+    }
+
+    /// A part for each address and each collector that addresses need.
+    pub(super) fn parts_of_addresses<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = PartId> + 'a {
+        self.addresses().iter().flat_map(move |address| {
             let part =
                 |collector: &Arc<str>| PartId::Ip { address: address.clone(), collector: collector.clone() };
             policy.address_collectors.iter().map(part)
-        });
-        of_addresses.filter(|part| self.position(part).is_err()).map(Awaited)
+        })
     }
 
     pub(super) fn complete(&self, policy: &Policy) -> bool {
         // The cheap bound first: most arrivals of a name leave it incomplete.
-        let least = 2 + self.addresses().len() * policy.address_collectors.len();
+        let least = match self.left_out.only {
+            None => 2 + self.addresses().len() * policy.address_collectors.len(),
+            Some(_) => 2,
+        };
         self.slots.len() >= least && self.awaited(policy).next().is_none()
     }
 
@@ -269,7 +283,7 @@ impl<P> Entry<P> {
         Step::Emit { complete }
     }
 
-    fn position(&self, part: &PartId) -> Result<usize, usize> {
+    pub(super) fn position(&self, part: &PartId) -> Result<usize, usize> {
         self.slots.binary_search_by(|slot| slot.part.cmp(part))
     }
 }

@@ -7,9 +7,10 @@
 //! a revision. The policy may ask for the rules of the reference system instead, with all that follows from them.
 //!
 //! Next: `policy.rs` (the rules as data), `part.rs` (what arrives), `entry.rs` (one run of one name), `stages.rs` (the
-//! reference reading), `names.rs` (all of a partition).
+//! reference reading), `missing.rs` (what a record has not), `names.rs` (all of a partition).
 
 mod entry;
+mod missing;
 mod names;
 mod outages;
 mod part;
@@ -17,9 +18,10 @@ mod policy;
 mod stages;
 
 pub use entry::{Awaited, End, Entry, Ignored, Slot, Step, Window};
+pub use missing::Why;
 pub use names::Names;
 pub use outages::Outages;
-pub use part::{Arrival, DnsFacts, PartId};
+pub use part::{Arrival, DnsFacts, LeftOut, PartId};
 pub use policy::{Policy, Reading, Windows};
 pub use stages::Aggregate;
 

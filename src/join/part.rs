@@ -49,6 +49,27 @@ pub struct DnsFacts {
     pub tls: bool,
 }
 
+/// What a request did not ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Parts of the name.
+    pub parts: Vec<PartId>,
+    /// The collectors of addresses that it asked for, if not all.
+    pub only: Option<Vec<Arc<str>>>,
+}
+
+impl LeftOut {
+    /// Whether a part was not asked for.
+    pub fn has(&self, part: &PartId) -> bool {
+        match part {
+            PartId::Ip { collector, .. } => {
+                self.only.as_ref().is_some_and(|only| !only.iter().any(|asked| asked == collector))
+            }
+            part => self.parts.contains(part),
+        }
+    }
+}
+
 /// A result on its way into an entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival<P> {
@@ -66,6 +87,8 @@ pub struct Arrival<P> {
     pub cut: bool,
     /// For a DNS result: what it says about the other parts.
     pub dns: Option<DnsFacts>,
+    /// What its request did not ask for, if it tells.
+    pub left_out: Option<LeftOut>,
     /// The result itself.
     pub payload: P,
 }

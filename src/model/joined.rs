@@ -23,4 +23,8 @@ pub struct AllCollectedData {
     /// The label of the request.
     #[serde(default)]
     pub label: Option<String>,
+    /// What is not in the record and why, by its name (`tls`, `rtt of 192.0.2.1`): not-asked, failed (with the result it
+    /// depends on), or deadline; empty if nothing is missing, null if that is not known.
+    #[serde(default)]
+    pub missing: Option<TextMap<String>>,
 }

@@ -25,6 +25,8 @@ pub struct ZoneRequest {
     pub dns_types_to_process_ips_from: Option<Vec<String>>,
     /// A label that is handed on to the zone result and the joined record.
     pub label: Option<String>,
+    /// Names of the collectors to run for each address of the name; null: all; empty: none.
+    pub collectors: Option<Vec<String>>,
 }
 
 impl Default for ZoneRequest {
@@ -35,6 +37,7 @@ impl Default for ZoneRequest {
             dns_types_to_collect: None,
             dns_types_to_process_ips_from: None,
             label: None,
+            collectors: None,
         }
     }
 }
@@ -52,6 +55,9 @@ pub struct DNSRequest {
     /// Record types whose addresses are handed to the IP collectors; null: those of the configuration; empty: none.
     #[serde(rename = "typesToProcessIPsFrom", default)]
     pub types_to_process_ips_from: Option<Vec<String>>,
+    /// Names of the collectors to run for each address; null: all; empty: none.
+    #[serde(default)]
+    pub collectors: Option<Vec<String>>,
 }
 
 /// Value of `to_process_RDAP_DN`.

@@ -158,9 +158,10 @@ fn results_of_names() {
             rdap_domain_result: Some(rdap),
             ip_results: Some(ips),
             label: Some("l".into()),
+            missing: Some(TextMap::from_iter([("rtt of ::1".to_owned(), "deadline".to_owned())])),
         },
         &format!(
-            r#"{{"zone":{zone_json},"dnsResult":{dns_json},"tlsResult":{tls_json},"rdapDomainResult":{rdap_json},"ipResults":{{"::1":{{"nerd":{{"statusCode":0,"error":null,"lastAttempt":1700000000123,"collector":"nerd","data":{{"reputation":0.0}}}}}}}},"label":"l"}}"#
+            r#"{{"zone":{zone_json},"dnsResult":{dns_json},"tlsResult":{tls_json},"rdapDomainResult":{rdap_json},"ipResults":{{"::1":{{"nerd":{{"statusCode":0,"error":null,"lastAttempt":1700000000123,"collector":"nerd","data":{{"reputation":0.0}}}}}}}},"label":"l","missing":{{"rtt of ::1":"deadline"}}}}"#
         ),
     );
 }
@@ -171,6 +172,6 @@ fn requests_have_defaults() {
     assert!(serde_json::from_str::<ZoneRequest>(r#"{"collectDNS":"maybe"}"#).is_err());
     check(
         &ZoneRequest { dns_types_to_process_ips_from: Some(vec![]), ..Default::default() },
-        r#"{"collectDNS":true,"collectRDAP":true,"dnsTypesToCollect":null,"dnsTypesToProcessIPsFrom":[],"label":null}"#,
+        r#"{"collectDNS":true,"collectRDAP":true,"dnsTypesToCollect":null,"dnsTypesToProcessIPsFrom":[],"label":null,"collectors":null}"#,
     );
 }

@@ -162,8 +162,9 @@ pub fn joined() -> impl Strategy<Value = (Option<ZoneResult>, AllCollectedData)>
         results.map(|result| (result.collector.clone(), result)).collect::<TextMap<_>>()
     });
     let ips = prop::collection::btree_map(text(), of_address, 0..3).prop_map(TextMap);
-    (option(zone_result()), dns_result(), option(tls_result()), option(rdap_result()), option(ips)).prop_map(
-        |(zone, dns_result, tls_result, rdap_domain_result, ip_results)| {
+    let missing = prop::collection::btree_map(text(), text(), 0..3).prop_map(TextMap);
+    (option(zone_result()), dns_result(), option(tls_result()), option(rdap_result()), option(ips), missing)
+        .prop_map(|(zone, dns_result, tls_result, rdap_domain_result, ip_results, missing)| {
             let info = zone.as_ref().and_then(|zone| zone.zone.clone());
             let label = zone.as_ref().and_then(|zone| zone.label.clone());
             (
@@ -175,8 +176,8 @@ pub fn joined() -> impl Strategy<Value = (Option<ZoneResult>, AllCollectedData)>
                     rdap_domain_result,
                     ip_results,
                     label,
+                    missing: Some(missing),
                 },
             )
-        },
-    )
+        })
 }

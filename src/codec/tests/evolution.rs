@@ -199,6 +199,7 @@ proptest! {
             zone_info,
             types_to_collect: names.clone(),
             types_to_process_ips_from: None,
+            collectors: names.clone(),
         });
         run(async {
             each! {

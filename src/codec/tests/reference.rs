@@ -71,12 +71,14 @@ fn joined_records_have_the_fields_of_their_reading() {
         let splicer = Splicer::new(Format::Json, "all_collected_data", &schemas).await.unwrap();
         let zone = br#"{"statusCode":0,"error":null,"lastAttempt":1,"zone":{"zone":"a.cz"},"label":"mine"}"#;
         let rtt = br#"{"collector":"rtt"}"#;
+        let missing = [("tls".to_owned(), "deadline".to_owned())];
         let parts = |addresses| JoinedParts {
             zone: Some(zone),
             dns: br#"{"statusCode":0}"#,
             tls: None,
             rdap: None,
             addresses,
+            missing: &missing,
         };
         // I17: no addresses are null, addresses without results an empty object each (1.4).
         for (addresses, results) in [
@@ -94,7 +96,7 @@ fn joined_records_have_the_fields_of_their_reading() {
             assert_eq!(text(&splicer.clone().for_reference().splice(&parts).unwrap()), reference);
             let ours = text(&splicer.splice(&parts).unwrap());
             assert!(ours.starts_with(&reference[..reference.len() - 1]), "{ours}");
-            assert!(ours.contains(r#","label":"mine""#), "{ours}");
+            assert!(ours.ends_with(r#","label":"mine","missing":{"tls":"deadline"}}"#), "{ours}");
         }
     });
 }

@@ -54,12 +54,15 @@ proptest! {
             let addresses = ips.iter().map(|(address, parts)| {
                 (*address, parts.iter().map(|(collector, body)| (collector.as_str(), &body[..])).collect())
             });
+            let missing: Vec<_> =
+                expected.missing.iter().flat_map(|missing| missing.iter()).map(|(part, why)| (part.clone(), why.clone())).collect();
             let parts = JoinedParts {
                 zone: zone.as_ref().map(|part| &part.body[..]),
                 dns: &dns.body,
                 tls: tls.as_ref().map(|part| &part.body[..]),
                 rdap: rdap.as_ref().map(|part| &part.body[..]),
                 addresses: expected.ip_results.is_some().then(|| addresses.collect()),
+                missing: &missing,
             };
             let splicer = Splicer::new(format, "all_collected_data", &schemas).await.unwrap();
             let codec = TopicCodec::<AllCollectedData>::new(format, "all_collected_data", &schemas).await.unwrap();

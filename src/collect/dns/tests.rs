@@ -74,7 +74,8 @@ async fn collected(x: &Server, mut config: DnsConfig, policy: AddressPolicy) -> 
         secondary_nameservers: vec![],
         secondary_nameserver_ips: vec![],
     };
-    let request = DNSRequest { zone_info, types_to_collect: None, types_to_process_ips_from: None };
+    let request =
+        DNSRequest { zone_info, types_to_collect: None, types_to_process_ips_from: None, collectors: None };
     let subject = Subject { key: "key".into(), name: "ok.cz".into(), address: None };
     collector.collect(&subject, Some(request)).await.dns_data.unwrap()
 }

@@ -9,6 +9,7 @@ pub fn dns_request(request: Option<&ZoneRequest>, zone: &ZoneInfo) -> Option<DNS
         zone_info: zone.clone(),
         types_to_collect: request.dns_types_to_collect,
         types_to_process_ips_from: request.dns_types_to_process_ips_from,
+        collectors: request.collectors,
     })
 }
 

@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::rows::Payload;
 use crate::codec::{Part, PartKind};
-use crate::flow::headers::{CUT, RUN};
-use crate::io::RawRecord;
-use crate::join::{Arrival, DnsFacts, PartId};
+use crate::collect::catalogue::FollowUp;
+use crate::flow::headers::{COLLECTORS, CUT, NOT_ASKED, RUN};
+use crate::io::{Headers, RawRecord};
+use crate::join::{Arrival, DnsFacts, LeftOut, PartId};
 use crate::model::{Subject, SubjectError};
 
 /// The name of a result's key, and the address on topics of addresses.
@@ -44,7 +45,12 @@ pub(super) fn arrival(
     let dns = part
         .dns
         .map(|(addresses, tls)| DnsFacts { addresses: addresses.into_iter().map(Arc::from).collect(), tls });
+    let left_out = match kind {
+        PartKind::Zone | PartKind::Dns => left_out(&record.headers),
+        PartKind::Tls | PartKind::Rdap | PartKind::Ip => None,
+    };
     Arrival {
+        left_out,
         part: id,
         run: record.headers.text(RUN).map(Arc::from),
         status: part.status,
@@ -54,4 +60,23 @@ pub(super) fn arrival(
         dns,
         payload: Payload::Memory { bytes: part.body, stored: false },
     }
+}
+
+/// What the request of a result did not ask for, as `flow::follow_up` tells it.
+fn left_out(headers: &Headers) -> Option<LeftOut> {
+    let (parts, only) = (headers.text(NOT_ASKED), headers.text(COLLECTORS));
+    if parts.is_none() && only.is_none() {
+        return None;
+    }
+    let part = |name: &str| match name {
+        name if name == FollowUp::Dns.name() => Some(PartId::Dns),
+        name if name == FollowUp::RdapDn.name() => Some(PartId::Rdap),
+        name if name == FollowUp::Tls.name() => Some(PartId::Tls),
+        _ => None,
+    };
+    let names = |text: &str| text.split(',').filter(|name| !name.is_empty()).map(Arc::from).collect();
+    Some(LeftOut {
+        parts: parts.into_iter().flat_map(|parts| parts.split(',')).filter_map(part).collect(),
+        only: only.map(names),
+    })
 }

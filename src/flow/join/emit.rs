@@ -10,7 +10,7 @@ use super::setup::JoinSetup;
 use crate::codec::{ByCollector, JoinedParts};
 use crate::flow::headers::{COMPLETE, CUT, CUT_PAGE, REVISION, RUN};
 use crate::io::{Headers, Outgoing, RawRecord};
-use crate::join::{Entry, PartId, Policy};
+use crate::join::{Entry, PartId};
 use crate::state::StateError;
 
 /// Longest text of the header that tells what is missing.
@@ -46,12 +46,15 @@ pub(super) fn emit(
             addresses.entry(address).or_default().push((collector, body));
         }
     }
+    let missing: Vec<(String, String)> =
+        entry.missing(&setup.policy).map(|(part, why)| (part.to_string(), why.to_string())).collect();
     let parts = JoinedParts {
         zone: zone.and_then(|zone| body(&zone.part)),
         dns: body(&PartId::Dns).unwrap_or_default(),
         tls: body(&PartId::Tls),
         rdap: body(&PartId::Rdap),
         addresses: (!entry.addresses().is_empty()).then(|| addresses.into_iter().collect()),
+        missing: &missing,
     };
     // Every part was checked when it was read.
     let value =
@@ -61,7 +64,7 @@ pub(super) fn emit(
         headers.push(RUN, run.to_string());
     }
     headers.push(REVISION, entry.revision.to_string());
-    headers.push(COMPLETE, missing(entry, &setup.policy, complete));
+    headers.push(COMPLETE, if complete { "true".to_owned() } else { told(&missing) });
     if entry.slots().iter().any(|slot| slot.cut) {
         headers.push(CUT, CUT_PAGE);
     }
@@ -70,19 +73,16 @@ pub(super) fn emit(
     Ok(Outgoing { topic: setup.to, partition, record })
 }
 
-/// `true`, or what is missing.
-fn missing(entry: &Entry<Payload>, policy: &Policy, complete: bool) -> String {
-    if complete {
-        return "true".to_owned();
-    }
+/// What is missing and why, as a header tells it.
+fn told(missing: &[(String, String)]) -> String {
     let mut text = String::from("missing: ");
-    for (index, awaited) in entry.awaited(policy).enumerate() {
+    for (index, (part, why)) in missing.iter().enumerate() {
         if text.len() > MISSING {
             text.push_str(", ...");
             break;
         }
         text.push_str(if index > 0 { ", " } else { "" });
-        text.push_str(&awaited.0.to_string());
+        text.push_str(&format!("{part} ({why})"));
     }
     text
 }

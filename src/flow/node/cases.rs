@@ -225,7 +225,7 @@ where
             dns: Some(To { topic: topic("to_process_DNS"), codec: codec("to_process_DNS", &schemas) }),
             rdap_dn: Some(To { topic: topic("to_process_RDAP_DN"), codec: codec("rdap", &schemas) }),
             tls: Some(To { topic: topic("to_process_TLS"), codec: codec("tls", &schemas) }),
-            ip: Some(topic("to_process_IP")),
+            ip: Some(To { topic: topic("to_process_IP"), codec: codec("ip", &schemas) }),
         },
         starts_runs: true,
         partitions: 1,

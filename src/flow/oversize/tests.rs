@@ -112,6 +112,7 @@ fn joined(tls_result: TLSResult) -> AllCollectedData {
         rdap_domain_result: None,
         ip_results: None,
         label: Some("behind the page".to_owned()),
+        missing: None,
     }
 }
 

@@ -21,7 +21,7 @@ fn ip(address: &str, collector: &str) -> PartId {
 fn arrival(part: PartId, status: i32, time: Millis) -> Arrival<u32> {
     let run = Some(Arc::from("r1"));
     let (attempt, cut, dns, payload) = (time, false, None, time as u32);
-    Arrival { part, run, status: Status(status), attempt, time, cut, dns, payload }
+    Arrival { part, run, status: Status(status), attempt, time, cut, dns, left_out: None, payload }
 }
 
 fn dns(status: i32, time: Millis, addresses: &[&str], tls: bool) -> Arrival<u32> {

@@ -14,6 +14,15 @@ fn awaited_parts_have_names() {
     entry.arrive(arrival(ip("::1", "nerd"), 0, 2), &policy, &Outages::default());
     let awaited: Vec<_> = entry.awaited(&policy).map(|awaited| awaited.0.to_string()).collect();
     assert_eq!(awaited, ["zone", "rdap-dn", "tls", "geo-asn of ::1", "rdap-ip of ::1", "rtt of ::1"]);
+    // What the request left out is not awaited, and is missing for another reason.
+    let only = Some(vec!["nerd".into(), "rtt".into()]);
+    let left_out = Some(LeftOut { parts: vec![PartId::Rdap], only });
+    entry.arrive(Arrival { left_out, ..arrival(PartId::Zone, 0, 3) }, &policy, &Outages::default());
+    let awaited: Vec<_> = entry.awaited(&policy).map(|awaited| awaited.0.to_string()).collect();
+    assert_eq!(awaited, ["tls", "rtt of ::1"]);
+    let missing: Vec<_> = entry.missing(&policy).map(|(part, why)| format!("{part} {why}")).collect();
+    let of_address = ["geo-asn of ::1 not-asked", "rdap-ip of ::1 not-asked", "rtt of ::1 deadline"];
+    assert_eq!(missing, [&["rdap-dn not-asked", "tls deadline"], &of_address[..]].concat());
 }
 
 /// Everything one run may bring, some of it twice with other statuses and attempts.

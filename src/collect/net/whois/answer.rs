@@ -1,9 +1,12 @@
 //! What a WHOIS answer means: a registration, a name that is not known, a refusal; and who else it says to ask.
 //!
-//! There is no status in WHOIS, only prose. An answer with registration data is one, whatever its prose says: terms of
-//! use speak of limits and of names that were not found. The phrases are in `phrases.txt`.
+//! There is no status in WHOIS, only prose. What a server is known to say (`dialects.txt`) counts first. Else an answer
+//! with registration data is one, whatever its prose says: terms of use speak of limits and of names that were not found.
+//! Of an answer without, the phrases of all registries are looked for (`phrases.txt`).
 
+use super::dialect::{self, Notice};
 use super::fields::{self, Fields};
+use super::lines;
 use super::servers::Server;
 
 /// What an answer means.
@@ -23,8 +26,13 @@ pub enum Meaning {
 const EVIDENCE: [&str; 6] =
     ["created", "expires", "registrar", "registrant_name", "registrant_organization", "name_servers"];
 
-/// Reads an answer.
-pub fn meaning(text: &str) -> Meaning {
+/// Reads an answer of the server `host`.
+pub fn meaning(host: &str, text: &str) -> Meaning {
+    match dialect::of(host).and_then(|dialect| dialect.notice(text)) {
+        Some(Notice::Unknown) => return Meaning::Unknown,
+        Some(Notice::Limited) => return Meaning::Limited,
+        None => {}
+    }
     let fields = fields::parse(text);
     if EVIDENCE.iter().any(|key| fields.contains_key(*key)) {
         return Meaning::Registration(fields);
@@ -42,7 +50,7 @@ pub fn meaning(text: &str) -> Meaning {
 
 /// The server that an answer refers to; web addresses are passed over.
 pub fn referral(text: &str) -> Option<Server> {
-    text.lines().filter_map(fields::key_and_value).find_map(|(key, value)| {
+    text.lines().filter_map(lines::key_and_value).find_map(|(key, value)| {
         let refers = matches!(key.as_str(), "refer" | "whois") || key.ends_with("whois server");
         let value = value.trim_start_matches("whois://").trim_end_matches('/');
         Server::parse(value).filter(|_| refers)
@@ -70,7 +78,7 @@ mod tests {
             ("Registrar: R\nTerms: names not found and rate limit", None),
             ("Some text of an unknown shape", None),
         ] {
-            match (meaning(text), expected) {
+            match (meaning("whois.example", text), expected) {
                 (Meaning::Registration(_), None) => {}
                 (found, expected) => assert_eq!(Some(found), expected, "{text}"),
             }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::WhoisConfig;
 use super::answer::{Meaning, meaning, referral};
+use super::encoding;
 use super::fields::Fields;
 use super::servers::{Listed, Server, Servers};
 use crate::collect::net::list::ListError;
@@ -144,7 +145,7 @@ impl WhoisClient {
         deadline: Instant,
     ) -> Result<(String, Fields), WhoisError> {
         let text = self.ask(server, name.as_str(), deadline).await?;
-        match meaning(&text) {
+        match meaning(&server.host, &text) {
             Meaning::Registration(fields) => Ok((text, fields)),
             Meaning::Unknown => Err(WhoisError::NotFound),
             Meaning::Limited => Err(WhoisError::RateLimited),
@@ -166,17 +167,9 @@ impl WhoisClient {
             Ok::<_, std::io::Error>(answer)
         };
         match timeout_at(deadline, answer).await {
-            Ok(answer) => Ok(text(answer?)),
+            Ok(answer) => Ok(encoding::text(&server.host, answer?)),
             Err(_) => Err(WhoisError::Timeout),
         }
-    }
-}
-
-/// WHOIS does not say its encoding: UTF-8 where it can be, also when cut inside of a character; else Latin-1.
-fn text(bytes: Vec<u8>) -> String {
-    match std::str::from_utf8(&bytes) {
-        Err(error) if error.error_len().is_some() => encoding_rs::mem::decode_latin1(&bytes).into_owned(),
-        _ => String::from_utf8_lossy(&bytes).into_owned(),
     }
 }
 

@@ -12,7 +12,8 @@ fn entry() -> Entry<Payload> {
     for (part, dns) in [(PartId::Zone, None), (PartId::Dns, Some(dns)), (ip, None)] {
         let payload = Payload::Memory { bytes: Bytes::from("body"), stored: false };
         let (run, status, attempt, time) = (Some("r1".into()), Status::OK, 900, 1000);
-        let arrival = Arrival { part, run, status, attempt, time, dns, payload, cut: false };
+        let left_out = None;
+        let arrival = Arrival { part, run, status, attempt, time, dns, left_out, payload, cut: false };
         entry.arrive(arrival, &Policy::default(), &Outages::default());
     }
     entry
@@ -47,7 +48,7 @@ fn rows_of_open_names_are_what_the_format_of_the_store_says() {
         // The entry: name, window, run, times, what DNS says, the parts without their payloads.
         concat!(
             "000000030004612e637a7231 = 04612e637a00010272310102723100d00f90b907d00f0101093139322e302e322e31010300",
-            "00880e000100880e0004093139322e302e322e310372747400880e00"
+            "00880e000100880e0004093139322e302e322e310372747400880e000000"
         ),
         "000000030004612e637a723100646e73 = 626f6479",
         "000000030004612e637a723100727474206f66203139322e302e322e31 = 626f6479",
@@ -97,8 +98,17 @@ fn the_row_of_a_part_that_was_replaced_goes_with_its_entry() {
     let zone = |changes: &mut Changes, names: &mut Names<Payload>, attempt| {
         let payload = Payload::Memory { bytes: Bytes::from("body"), stored: false };
         let (status, time) = (Status::OK, 1000);
-        let arrival =
-            Arrival { part: PartId::Zone, run: None, status, attempt, time, dns: None, payload, cut: false };
+        let arrival = Arrival {
+            part: PartId::Zone,
+            run: None,
+            status,
+            attempt,
+            time,
+            dns: None,
+            left_out: None,
+            payload,
+            cut: false,
+        };
         let replaced = names.arrive(&name, arrival, &policy, |_, _, displaced| displaced);
         if let Some(replaced) = &replaced {
             changes.replace(&name, &Window::Run(None), PartId::Zone, replaced);
