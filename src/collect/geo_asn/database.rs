@@ -37,11 +37,14 @@ impl Database {
     }
 }
 
-/// The record of an address, and where it is.
+/// A record, and where it is.
+pub(super) type Found<'a, T> = (T, LookupResult<'a, Vec<u8>>);
+
+/// The record of an address.
 pub(super) fn find<'a, T: Deserialize<'a>>(
     records: &'a Records,
     address: IpAddr,
-) -> Result<Option<(T, LookupResult<'a, Vec<u8>>)>, MaxMindDbError> {
+) -> Result<Option<Found<'a, T>>, MaxMindDbError> {
     if records.metadata().ip_version == 4 && address.is_ipv6() {
         return Ok(None);
     }
