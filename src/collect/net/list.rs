@@ -1,23 +1,30 @@
 //! Lists of data that the configuration names by place: a file, a directory of files, or a URL.
 //!
-//! Each place is loaded when first asked for, by one asker while the others wait, and again after a day. A refresh that
-//! fails leaves what there was. What a list means is for its user to say: `rdap/bootstrap.rs`, `whois/servers.rs`.
+//! Each place is loaded when first asked for, by one asker while the others wait, and again after a day, or when its
+//! place says (`fresh.rs`). A refresh that fails leaves what there was; a shipped list stands in for one that has not come
+//! yet. What a list means is for its user to say: `rdap/bootstrap.rs`, `whois/servers.rs`.
+
+mod fresh;
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use self::fresh::Version;
 use super::HttpClient;
 use super::http::client::Allowed;
 
-/// How long a list counts as fresh. IANA changes its RDAP lists a few times a week.
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long nothing is tried after a failure, so that a dead place is not asked for every record.
+/// How long nothing is tried after a failure, so that a dead place is not asked for every record. After further failures
+/// in a row it is twice as long each time, where there is something to go on with.
 const PAUSE: Duration = Duration::from_secs(10);
+/// Failures in a row after which the pause grows no more: it is about ten minutes then.
+const MAX_FAILURES: u32 = 6;
 /// Bytes of one list; IANA's longest has 100 KB.
 const MAX_LIST: usize = 8 << 20;
 /// Files of a directory that are read.
@@ -40,10 +47,13 @@ pub struct Kind<T> {
     pub accept: &'static str,
     /// Reads the text of a list; an error says what is wrong with it.
     pub parse: fn(&str) -> Result<T, String>,
+    /// The shipped list for a place, if there is one: not all that is there, but right.
+    pub shipped: fn(&str) -> Option<&'static str>,
 }
 
 struct Place<T> {
     at: String,
+    shipped: Option<Arc<Vec<T>>>,
     state: RwLock<State<T>>,
     /// Held by who loads.
     flight: Mutex<()>,
@@ -51,9 +61,19 @@ struct Place<T> {
 
 struct State<T> {
     lists: Option<Arc<Vec<T>>>,
+    version: Version,
     error: Option<String>,
+    failures: u32,
     /// When to load again; `None`: never loaded.
     due: Option<Instant>,
+}
+
+/// What came of loading.
+struct Loaded<T> {
+    /// The lists; `None` if they are the ones that there are.
+    lists: Option<Vec<T>>,
+    version: Version,
+    lifetime: Duration,
 }
 
 /// A place whose lists are not known.
@@ -71,13 +91,23 @@ impl<T> Lists<T> {
     pub fn new(places: &[String], http: HttpClient, kind: Kind<T>) -> Self {
         let place = |at: &String| Place {
             at: at.clone(),
-            state: RwLock::new(State { lists: None, error: None, due: None }),
+            shipped: (kind.shipped)(at)
+                .and_then(|text| (kind.parse)(text).ok())
+                .map(|list| Arc::new(vec![list])),
+            state: RwLock::new(State {
+                lists: None,
+                version: Version::default(),
+                error: None,
+                failures: 0,
+                due: None,
+            }),
             flight: Mutex::default(),
         };
         Self { places: places.iter().map(place).collect(), http, kind }
     }
 
-    /// All lists that are known, and the first place whose lists are not: what is not found may be there.
+    /// All lists that are known, and the first place whose lists are not, or only as shipped: what is not found may be
+    /// there.
     pub async fn all(&self, deadline: Instant) -> (Vec<Arc<Vec<T>>>, Option<ListError>) {
         let places = self.places.iter().map(|place| self.current(place, deadline));
         let (mut known, mut missing) = (vec![], None);
@@ -85,6 +115,7 @@ impl<T> Lists<T> {
             match lists {
                 Ok(lists) => known.push(lists),
                 Err(reason) => {
+                    known.extend(place.shipped.clone());
                     missing.get_or_insert_with(|| ListError { place: place.at.clone(), reason });
                 }
             }
@@ -109,46 +140,64 @@ impl<T> Lists<T> {
         if place.look().1 {
             return place.known();
         }
-        let loaded = match timeout_at(deadline, self.load(&place.at, deadline)).await {
+        let loaded = match timeout_at(deadline, self.load(place, deadline)).await {
             Ok(loaded) => loaded,
             Err(_) => Err("not loaded in time".to_owned()),
         };
         let mut state = place.state.write().unwrap_or_else(PoisonError::into_inner);
         match loaded {
-            Ok(lists) => {
-                *state =
-                    State { lists: Some(Arc::new(lists)), error: None, due: Some(Instant::now() + LIFETIME) };
+            Ok(Loaded { lists, version, lifetime }) => {
+                let lists = lists.map(Arc::new).or_else(|| state.lists.take());
+                let due = Some(Instant::now() + lifetime);
+                *state = State { lists, version, error: None, failures: 0, due };
             }
             Err(error) => {
                 tracing::warn!(list = place.at, error, "list not loaded");
-                (state.error, state.due) = (Some(error), Some(Instant::now() + PAUSE));
+                let spare = state.lists.is_some() || place.shipped.is_some();
+                let pause = PAUSE * 2_u32.pow(if spare { state.failures } else { 0 });
+                (state.error, state.due) = (Some(error), Some(Instant::now() + pause));
+                state.failures = (state.failures + 1).min(MAX_FAILURES);
             }
         }
         drop(state);
         place.known()
     }
 
-    async fn load(&self, at: &str, deadline: Instant) -> Result<Vec<T>, String> {
-        let texts = if at.starts_with("https://") || at.starts_with("http://") {
-            vec![self.get(at, deadline).await?]
-        } else {
-            files(Path::new(at), self.kind.extension).await?
-        };
-        texts.iter().map(|text| (self.kind.parse)(text)).collect()
+    async fn load(&self, place: &Place<T>, deadline: Instant) -> Result<Loaded<T>, String> {
+        if place.at.starts_with("https://") || place.at.starts_with("http://") {
+            return self.get(place, deadline).await;
+        }
+        let texts = files(Path::new(&place.at), self.kind.extension).await?;
+        let lists: Result<_, _> = texts.iter().map(|text| (self.kind.parse)(text)).collect();
+        Ok(Loaded { lists: Some(lists?), version: Version::default(), lifetime: fresh::DAY })
     }
 
-    async fn get(&self, at: &str, deadline: Instant) -> Result<String, String> {
-        let url = Url::parse(at).map_err(|error| error.to_string())?;
-        let reply = self.http.get(&url, self.kind.accept, MAX_LIST, Allowed { limit: LIMIT, deadline }).await;
+    async fn get(&self, place: &Place<T>, deadline: Instant) -> Result<Loaded<T>, String> {
+        let url = Url::parse(&place.at).map_err(|error| error.to_string())?;
+        let known = place.version();
+        let mut headers: HeaderMap = known.iter().flat_map(Version::condition).collect();
+        headers.insert(ACCEPT, HeaderValue::from_static(self.kind.accept));
+        let reply = self.http.get_with(&url, headers, MAX_LIST, Allowed { limit: LIMIT, deadline }).await;
         let reply = reply.map_err(|error| error.to_string())?;
-        if reply.status != reqwest::StatusCode::OK {
-            return Err(format!("HTTP status {}", reply.status.as_u16()));
+        let (version, lifetime) = (Version::of(&reply.headers), fresh::lifetime(&reply.headers));
+        match (reply.status, known) {
+            (StatusCode::OK, _) => {
+                let text = std::str::from_utf8(&reply.body).map_err(|_| "not UTF-8".to_owned())?;
+                Ok(Loaded { lists: Some(vec![(self.kind.parse)(text)?]), version, lifetime })
+            }
+            (StatusCode::NOT_MODIFIED, Some(known)) => Ok(Loaded { lists: None, version: known, lifetime }),
+            (status, _) => Err(format!("HTTP status {}", status.as_u16())),
         }
-        String::from_utf8(reply.body.into()).map_err(|_| "not UTF-8".to_owned())
     }
 }
 
 impl<T> Place<T> {
+    /// The version of the lists that there are; `None` if there are none.
+    fn version(&self) -> Option<Version> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.lists.as_ref().map(|_| state.version.clone())
+    }
+
     /// What there is, and whether there is no reason to load.
     fn look(&self) -> (Option<Arc<Vec<T>>>, bool) {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
@@ -190,80 +239,4 @@ async fn files(path: &Path, extension: &str) -> Result<Vec<String>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-    use crate::collect::net::loopback::{Server, client, http, soon};
-
-    fn lists(places: &[String]) -> Lists<i32> {
-        let parse = |text: &str| text.trim().parse::<i32>().map_err(|error| error.to_string());
-        Lists::new(places, client(&[]), Kind { extension: "txt", accept: "text/plain", parse })
-    }
-
-    fn numbers(lists: &[Arc<Vec<i32>>]) -> Vec<i32> {
-        lists.iter().flat_map(|list| list.iter().copied()).collect()
-    }
-
-    #[tokio::test]
-    async fn reads_files_directories_and_urls() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = directory.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        let (b, _, _) = (file("b.txt", "2"), file("a.txt", "1\n"), file("README", "not a list"));
-        let server = Server::http(|_| http("200 OK", "", "3")).await;
-        let places =
-            [directory.path().to_str().unwrap().to_owned(), b, format!("http://{}/l", server.address)];
-        let (known, missing) = lists(&places).all(soon()).await;
-        assert_eq!((numbers(&known), missing), (vec![1, 2, 2, 3], None));
-    }
-
-    #[tokio::test]
-    async fn names_the_place_that_is_missing_and_keeps_the_others() {
-        let server = Server::http(|asked| match asked.path() {
-            "/words" => http("200 OK", "", "words"),
-            _ => http("500 Oops", "", "1"),
-        })
-        .await;
-        let good = Server::http(|_| http("200 OK", "", "1")).await;
-        for (at, reason) in [
-            (format!("http://{}/words", server.address), "invalid digit found in string"),
-            (format!("http://{}/", server.address), "HTTP status 500"),
-            ("/nowhere/to/be/found".to_owned(), "No such file or directory (os error 2)"),
-        ] {
-            let (known, missing) =
-                lists(&[at.clone(), format!("http://{}/", good.address)]).all(soon()).await;
-            assert_eq!(numbers(&known), [1]);
-            assert_eq!(missing, Some(ListError { place: at, reason: reason.to_owned() }));
-        }
-    }
-
-    #[tokio::test]
-    async fn is_loaded_once_for_all_askers_and_kept_when_a_refresh_fails() {
-        static BROKEN: AtomicBool = AtomicBool::new(false);
-        let server = Server::http(|_| match BROKEN.load(Ordering::SeqCst) {
-            false => http("200 OK", "", "1"),
-            true => http("500 Oops", "", ""),
-        })
-        .await;
-        let lists = lists(&[format!("http://{}/", server.address)]);
-        let asked = futures_util::future::join_all((0..20).map(|_| lists.all(soon()))).await;
-        assert!(asked.iter().all(|(known, _)| numbers(known) == [1]));
-        assert_eq!(server.asked().len(), 1);
-
-        BROKEN.store(true, Ordering::SeqCst);
-        let expire = || lists.places[0].state.write().unwrap().due = Some(Instant::now());
-        expire();
-        assert_eq!(numbers(&lists.all(soon()).await.0), [1]);
-        assert_eq!(numbers(&lists.all(soon()).await.0), [1]);
-        assert_eq!(server.asked().len(), 2, "not asked again right after a failure");
-
-        // While somebody else loads, what there is will do.
-        expire();
-        let _flight = lists.places[0].flight.lock().await;
-        assert_eq!(numbers(&lists.all(soon()).await.0), [1]);
-    }
-}
+mod tests;

@@ -1,15 +1,17 @@
 //! The seeds of the fuzzers run in every test run, what they once crashed on among them.
 
-use super::{dns, http, tls};
+use super::{dns, http, rdap, tls, whois};
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 7] = [
     ("dns_message", dns::fuzz::message),
     ("domain_name", dns::fuzz::name),
     ("http_answer", http::fuzz::answer),
+    ("rdap_answer", rdap::fuzz::answer),
     ("tls_certificate", tls::fuzz::certificate),
     ("tls_flight", tls::fuzz::flight),
+    ("whois_answer", whois::fuzz::answer),
 ];
 
 #[test]

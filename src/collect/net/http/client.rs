@@ -69,6 +69,8 @@ pub struct Reply {
     pub url: Url,
     /// The status.
     pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The whole body; cut where the status is not a success.
     pub body: Bytes,
 }
@@ -148,6 +150,17 @@ impl HttpClient {
         time: Allowed,
     ) -> Result<Reply, HttpError> {
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+        self.get_with(url, headers, max_body, time).await
+    }
+
+    /// Gets a resource with `headers`, which redirects get as well.
+    pub async fn get_with(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        max_body: usize,
+        time: Allowed,
+    ) -> Result<Reply, HttpError> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS {
             let request = self.client.get(url.clone()).headers(headers.clone());
@@ -207,13 +220,14 @@ impl HttpClient {
             // A body that streams could not be sent twice; ours are whole.
             let next = request.try_clone().ok_or(HttpError::Redirect)?;
             let until = time.deadline.min(Instant::now() + time.limit);
-            let (reply, headers) =
+            let reply =
                 timeout_at(until, receive(next, max_body)).await.map_err(|_| HttpError::Timeout)??;
             drop(pass);
-            let limited = self.limited(&server, reply.status, &headers);
+            let limited = self.limited(&server, reply.status, &reply.headers);
             // Who does not say when to come back is not asked again for this.
-            if !limited || again == 0 || retry_after(&headers).is_none() {
-                return Ok((reply, text(&headers, LOCATION)));
+            if !limited || again == 0 || retry_after(&reply.headers).is_none() {
+                let location = text(&reply.headers, LOCATION);
+                return Ok((reply, location));
             }
             again -= 1;
             // Where the pause is longer than anybody may wait, the refusal is the answer.
@@ -260,7 +274,7 @@ fn server(url: &Url) -> Option<String> {
     Some(format!("{}:{}", url.host_str().filter(|_| web)?, url.port_or_known_default()?))
 }
 
-async fn receive(request: reqwest::RequestBuilder, max_body: usize) -> Result<(Reply, HeaderMap), HttpError> {
+async fn receive(request: reqwest::RequestBuilder, max_body: usize) -> Result<Reply, HttpError> {
     let mut response = request.send().await.map_err(transport)?;
     let (url, status) = (response.url().clone(), response.status());
     let headers = std::mem::take(response.headers_mut());
@@ -275,7 +289,7 @@ async fn receive(request: reqwest::RequestBuilder, max_body: usize) -> Result<(R
         }
         body.extend_from_slice(&chunk);
     }
-    Ok((Reply { url, status, body: body.freeze() }, headers))
+    Ok(Reply { url, status, headers, body: body.freeze() })
 }
 
 /// reqwest wraps what went wrong, also our own errors of the resolver, and its own text leaves the cause out.

@@ -1,7 +1,8 @@
 //! Which RDAP server is responsible for a name or an address: the service registries of RFC 9224.
 //!
 //! The kind of an entry is told by the entry itself (a network or a name), so one file may hold all kinds. Other kinds
-//! (AS numbers, object tags of RFC 8521) are passed over. Where the files come from: `list.rs`.
+//! (AS numbers, object tags of RFC 8521) are passed over. Where the files come from: `list.rs`; a part of IANA's is
+//! shipped (`bootstrap/`).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,6 +15,9 @@ use url::Url;
 use crate::collect::net::HttpClient;
 use crate::collect::net::list::{Kind, ListError, Lists};
 use crate::model::DomainName;
+
+/// Where IANA has its lists.
+pub(super) const IANA: &str = "https://data.iana.org/rdap/";
 
 /// The servers listed at the places of the configuration.
 pub struct Bootstrap(Lists<Services>);
@@ -30,7 +34,7 @@ impl Bootstrap {
         Self(Lists::new(
             places,
             http,
-            Kind { extension: "json", accept: "application/json", parse: Services::parse },
+            Kind { extension: "json", accept: "application/json", parse: Services::parse, shipped },
         ))
     }
 
@@ -72,6 +76,16 @@ impl Bootstrap {
             (None, Some(error)) => Err(error),
             (None, None) => Ok(None),
         }
+    }
+}
+
+/// What there is of IANA's lists before they have come: a start set.
+fn shipped(place: &str) -> Option<&'static str> {
+    match place.strip_prefix(IANA)? {
+        "dns.json" => Some(include_str!("bootstrap/dns.json")),
+        "ipv4.json" => Some(include_str!("bootstrap/ipv4.json")),
+        "ipv6.json" => Some(include_str!("bootstrap/ipv6.json")),
+        _ => None,
     }
 }
 
@@ -189,5 +203,38 @@ mod tests {
         let name = |name: &str| DomainName::parse(name).unwrap();
         assert!(bootstrap.for_name(&name("ok.com"), soon()).await.unwrap().is_some());
         assert_eq!(bootstrap.for_name(&name("foo.zz"), soon()).await.unwrap_err().place, "/nowhere");
+    }
+
+    /// Nobody answers for IANA here: the shipped lists are what there is.
+    #[tokio::test]
+    async fn the_shipped_lists_are_used_until_those_of_iana_come() {
+        let places = ["dns", "ipv4", "ipv6"].map(|name| format!("{IANA}{name}.json"));
+        let bootstrap = Bootstrap::new(&places, client(&[]));
+        for (name, expected) in [
+            ("ok.com", "https://rdap.verisign.com/com/v1/"),
+            ("a.ok.cz", "https://rdap.nic.cz/"),
+            ("ok.org", "https://rdap.publicinterestregistry.org/rdap/"),
+        ] {
+            let url = bootstrap.for_name(&DomainName::parse(name).unwrap(), soon()).await.unwrap();
+            assert_eq!(url.as_ref().map(Url::as_str), Some(expected), "{name}");
+        }
+        for (address, expected) in [
+            ("1.1.1.1", "1.0.0.0/8 https://rdap.apnic.net/"),
+            ("8.8.8.8", "8.0.0.0/8 https://rdap.arin.net/registry/"),
+            ("193.0.6.139", "193.0.0.0/8 https://rdap.db.ripe.net/"),
+            ("200.3.14.10", "200.0.0.0/8 https://rdap.lacnic.net/rdap/"),
+            ("196.216.2.1", "196.0.0.0/8 https://rdap.afrinic.net/rdap/"),
+            ("2a00:1450::1", "2a00::/12 https://rdap.db.ripe.net/"),
+            ("2001:dc0::1", "2001:c00::/23 https://rdap.apnic.net/"),
+            ("2620:0:2d0::1", "2620::/23 https://rdap.arin.net/registry/"),
+        ] {
+            let (block, url) =
+                bootstrap.for_address(address.parse().unwrap(), soon()).await.unwrap().unwrap();
+            assert_eq!(format!("{block} {url}"), expected, "{address}");
+        }
+        // What they do not have may be in the lists themselves.
+        let unknown = bootstrap.for_name(&DomainName::parse("ok.zz").unwrap(), soon()).await;
+        assert_eq!(unknown.unwrap_err().place, places[0]);
+        assert!(bootstrap.for_address("10.0.0.1".parse().unwrap(), soon()).await.is_err());
     }
 }

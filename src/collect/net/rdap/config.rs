@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bootstrap::IANA;
 use crate::units::{Size, Span};
 
 /// Section `rdap`.
@@ -9,7 +10,8 @@ use crate::units::{Size, Span};
 #[serde(deny_unknown_fields, default)]
 pub struct RdapConfig {
     /// Where the responsible servers are listed (RFC 9224): files, directories of `.json` files, or URLs. Of two
-    /// entries alike that of the earlier list counts.
+    /// entries alike that of the earlier list counts. Until the lists of IANA have come, a small part of them that is
+    /// shipped is used.
     pub bootstrap: Vec<String>,
     /// Whose answer is in `rdapData` where both the registry and the registrar answered, `registrar` or `registry`; that
     /// of the other is in `rdapRegistryData` or `rdapRegistrarData`.
@@ -36,7 +38,7 @@ pub enum Prefer {
 
 impl Default for RdapConfig {
     fn default() -> Self {
-        let iana = |file: &str| format!("https://data.iana.org/rdap/{file}.json");
+        let iana = |file: &str| format!("{IANA}{file}.json");
         Self {
             bootstrap: ["dns", "ipv4", "ipv6"].map(iana).to_vec(),
             prefer: Prefer::Registrar,

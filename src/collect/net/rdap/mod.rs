@@ -12,6 +12,7 @@ mod bootstrap;
 mod client;
 mod config;
 mod document;
+pub mod fuzz;
 mod range;
 
 pub use client::{Network, Other, RdapClient, RdapError, Registration};

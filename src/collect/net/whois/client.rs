@@ -36,7 +36,7 @@ pub struct WhoisClient {
 pub struct Whois {
     /// The answers in the order of the referrals, joined by a line feed.
     pub raw: String,
-    /// The fields of the last answer, a JSON object.
+    /// The fields of the last answer that has any, a JSON object.
     pub parsed: FreeJson,
 }
 
@@ -121,8 +121,10 @@ impl WhoisClient {
                 _ => break,
             }
         }
-        let (texts, mut fields): (Vec<String>, Vec<Fields>) = answers.into_iter().unzip();
-        let parsed = FreeJson::of(&fields.pop().unwrap_or_default()).expect("a map of texts serializes");
+        let (texts, fields): (Vec<String>, Vec<Fields>) = answers.into_iter().unzip();
+        // An answer in a shape that is not known takes nothing away either.
+        let last = fields.into_iter().rev().find(|fields| !fields.is_empty()).unwrap_or_default();
+        let parsed = FreeJson::of(&last).expect("a map of texts serializes");
         Ok(Whois { raw: texts.join("\n"), parsed })
     }
 
@@ -145,7 +147,12 @@ impl WhoisClient {
         deadline: Instant,
     ) -> Result<(String, Fields), WhoisError> {
         let text = self.ask(server, name.as_str(), deadline).await?;
-        match meaning(&server.host, &text) {
+        let meaning = meaning(&server.host, &text);
+        match meaning {
+            Meaning::Limited => self.limiter.refused(&server.place(), None),
+            _ => self.limiter.answered(&server.place()),
+        }
+        match meaning {
             Meaning::Registration(fields) => Ok((text, fields)),
             Meaning::Unknown => Err(WhoisError::NotFound),
             Meaning::Limited => Err(WhoisError::RateLimited),
@@ -155,7 +162,7 @@ impl WhoisClient {
 
     /// One question and its answer, cut at `whois.max_answer`.
     async fn ask(&self, server: &Server, name: &str, deadline: Instant) -> Result<String, WhoisError> {
-        let _pass = self.limiter.pass(&format!("{}:{}", server.host, server.port), deadline).await?;
+        let _pass = self.limiter.pass(&server.place(), deadline).await?;
         let deadline = deadline.min(Instant::now() + self.config.timeout.0);
         let mut stream = self.dialer.connect_host(&server.host, server.port, deadline).await?.stream;
         let answer = async {

@@ -14,6 +14,7 @@ mod date;
 mod dialect;
 mod encoding;
 mod fields;
+pub mod fuzz;
 mod lines;
 mod names;
 mod servers;

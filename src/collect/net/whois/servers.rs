@@ -44,12 +44,21 @@ impl Server {
         let valid = host.parse::<std::net::IpAddr>().is_ok() || DomainName::parse(&host).is_ok();
         valid.then(|| Self { host, port, query: "%s".to_owned() })
     }
+
+    /// The server as the limiter knows it.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
 }
 
 impl Servers {
     /// The lists at `places`; loaded when first asked.
     pub fn new(places: &[String], http: HttpClient) -> Self {
-        Self(Lists::new(places, http, Kind { extension: "txt", accept: "text/plain", parse }))
+        Self(Lists::new(
+            places,
+            http,
+            Kind { extension: "txt", accept: "text/plain", parse, shipped: |_| None },
+        ))
     }
 
     /// The server for the longest listed suffix of `name`; for the root if there is none.

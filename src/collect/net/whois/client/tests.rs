@@ -79,7 +79,8 @@ async fn the_root_is_asked_once_who_knows_a_top_level_domain() {
 async fn a_failing_referral_takes_nothing_away() {
     let closed = closed().await.to_string();
     let limited = server(|_| say("Query rate limit exceeded")).await.address.to_string();
-    for next in [closed, limited, "unknown.example".to_owned()] {
+    let strange = server(|_| say("Something in a shape that nobody knows")).await.address.to_string();
+    for next in [closed, limited, strange, "unknown.example".to_owned()] {
         let text = format!("{REGISTRATION}Registrar WHOIS Server: {next}\r\n");
         let registry = server(move |_| say(&text)).await;
         let (whois, _file) = whois(&format!("zz {}", registry.address), |_| {});
@@ -150,4 +151,22 @@ async fn long_answers_are_cut_and_odd_bytes_read() {
         let (whois, _file) = whois(&format!("zz {}", server.address), |config| config.max_answer = Size(40));
         assert_eq!(whois.look_up(&name("ok.zz")).await.unwrap().raw, expected);
     }
+}
+
+/// A server that says so in prose is left alone as one is that says so in a status of HTTP.
+#[tokio::test]
+async fn a_server_that_limits_us_is_left_alone_for_a_while() {
+    let server = server(|_| say("WHOIS LIMIT EXCEEDED\r\n")).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, format!("zz {}", server.address)).unwrap();
+    let servers = vec![file.path().to_str().unwrap().to_owned()];
+    // Nobody waits, so that being left alone shows.
+    let limits = LimitsConfig { wait: Span::secs(0), ..LimitsConfig::default() };
+    let config = WhoisConfig { servers, ..WhoisConfig::default() };
+    let whois = WhoisClient::new(config, dialer(&[]), client(&[]), Arc::new(Limiter::new(limits)));
+    let mut statuses = vec![];
+    for name in ["a.zz", "b.zz"] {
+        statuses.push(whois.look_up(&DomainName::parse(name).unwrap()).await.unwrap_err().status());
+    }
+    assert_eq!((statuses, heads(&server).len()), (vec![Status::RATE_LIMITED, Status::LOCAL_RATE_LIMIT], 1));
 }

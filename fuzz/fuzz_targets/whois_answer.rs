@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| domainflow::collect::net::whois::fuzz::answer(data));
