@@ -14,13 +14,15 @@ use url::Url;
 
 use super::bootstrap::Bootstrap;
 use super::config::{Prefer, RdapConfig};
-use super::document::{self, Document, MEDIA_TYPE};
+use super::document::{self, Document};
 use super::range::Range;
 use crate::collect::net::HttpClient;
 use crate::collect::net::http::client::{Allowed, HttpError};
 use crate::collect::net::list::ListError;
 use crate::model::{DomainName, FreeJson, Status};
 
+/// What is asked for (RFC 7480 section 4.2). Some servers know only the type of all JSON.
+const ACCEPT: &str = "application/rdap+json, application/json;q=0.5";
 /// Entities of one answer that are fetched at once.
 const ENTITIES_AT_ONCE: usize = 4;
 
@@ -113,6 +115,11 @@ impl RdapError {
     }
 }
 
+/// What a URL asks its server for, in pieces.
+fn words(url: &Url) -> impl Iterator<Item = &str> {
+    url.path().split('/').chain(url.query().into_iter().flat_map(|query| query.split(['=', '&', '/'])))
+}
+
 impl RdapClient {
     /// A client; nothing is loaded yet.
     pub fn new(config: RdapConfig, http: HttpClient) -> Self {
@@ -129,7 +136,7 @@ impl RdapClient {
         let base = self.bootstrap.for_name(name, self.step(deadline)).await?.ok_or(RdapError::NoServer)?;
         // Servers name each other without saying what for: then the name is asked for there.
         let complete = |mut url: Url| {
-            if !url.path().to_ascii_lowercase().ends_with(name.as_str()) {
+            if !words(&url).any(|word| word.eq_ignore_ascii_case(name.as_str())) {
                 let path = format!("{}/domain/{name}", url.path().trim_end_matches('/'));
                 url.set_path(&path);
             }
@@ -150,8 +157,8 @@ impl RdapClient {
     pub async fn address(&self, address: IpAddr, deadline: Instant) -> Result<Network, RdapError> {
         let listed = self.bootstrap.for_address(address, self.step(deadline)).await?;
         let (block, base) = listed.ok_or(RdapError::NoServer)?;
-        let text = address.to_string();
-        let about_it = |url: Url| url.as_str().contains(&text).then_some(url);
+        let names_it = |word: &str| word.replace("%3A", ":").replace("%3a", ":").parse() == Ok(address);
+        let about_it = |url: Url| Some(url).filter(|url| words(url).any(names_it));
         let chain = self.follow(&base, &format!("ip/{address}"), about_it, deadline).await?;
         let document = chain.deepest.unwrap_or(chain.first).document;
         Ok(Network { range: Range::told(&document, address, block), data: document.json() })
@@ -215,7 +222,7 @@ impl RdapClient {
 
     async fn get(&self, url: &Url, deadline: Instant) -> Result<Answer, RdapError> {
         let time = Allowed { limit: self.config.timeout.0, deadline };
-        let reply = self.http.get(url, MEDIA_TYPE, self.config.max_body.bytes(), time).await?;
+        let reply = self.http.get(url, ACCEPT, self.config.max_body.bytes(), time).await?;
         let status = match reply.status {
             StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
                 let document = Document::parse(&reply.body).map_err(RdapError::Invalid)?;

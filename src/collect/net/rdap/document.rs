@@ -11,7 +11,7 @@ use crate::collect::net::latin;
 use crate::model::FreeJson;
 
 /// The media type of RDAP (RFC 7480 section 4.2).
-pub const MEDIA_TYPE: &str = "application/rdap+json";
+const MEDIA_TYPE: &str = "application/rdap+json";
 
 /// A JSON object whose members are not decoded.
 #[derive(Clone, Debug)]

@@ -48,11 +48,14 @@ pub fn meaning(host: &str, text: &str) -> Meaning {
     }
 }
 
-/// The server that an answer refers to; web addresses are passed over.
+/// The server that an answer refers to; addresses of pages are passed over.
 pub fn referral(text: &str) -> Option<Server> {
     text.lines().filter_map(lines::key_and_value).find_map(|(key, value)| {
         let refers = matches!(key.as_str(), "refer" | "whois") || key.ends_with("whois server");
-        let value = value.trim_start_matches("whois://").trim_end_matches('/');
+        // Some registrars write their server as if it were a site.
+        let schemes = ["whois://", "http://", "https://"];
+        let value = schemes.iter().find_map(|scheme| value.strip_prefix(scheme)).unwrap_or(value);
+        let value = value.trim_end_matches('/');
         Server::parse(value).filter(|_| refers)
     })
 }
@@ -94,6 +97,7 @@ mod tests {
             ("Whois Server: whois://r.example:4343/\n", Some(("r.example", 4343))),
             ("Registrar WHOIS Server: 127.0.0.1:4343\n", Some(("127.0.0.1", 4343))),
             ("Registrar WHOIS Server: http://r.example/whois\nRegistrar WHOIS Server:\n", None),
+            ("Registrar WHOIS Server: http://whois.r.example\n", Some(("whois.r.example", 43))),
             ("Registrar URL: whois.example\n", None),
             ("", None),
         ] {
