@@ -1,7 +1,8 @@
 //! Why: round-trip times of many addresses are to be several times as fast as with the program that people use now, and cheaper.
-//! What: five echoes to each address of the loopback by the rtt collector and by fping, in a network of their own: as fast as
-//! either can, then at a packet in a millisecond; then 10,000 addresses of which none is done before all have begun. Every
-//! echo must be answered. Needs ip, unshare and fping (`scripts/setup.sh test`).
+//! What: five echoes to each address of the loopback by the rtt collector and by fping, in a network of their own: at a packet
+//! in 10 µs, which is the fastest pace at which fping loses no reply, in 1 µs and in a millisecond; then 10,000 addresses of
+//! which none is done before all have begun. Every echo of ours must be answered. Needs ip, unshare and fping
+//! (`scripts/setup.sh test`).
 //! Knobs: ADDRESSES, and those at the slow pace.
 
 mod peers;
@@ -45,8 +46,8 @@ fn main() {
     assert!(status.success(), "{status}");
     let dir = tempfile::tempdir().expect("a folder");
     for (what, addresses, ours_at, fping_at) in [
-        ("as fast as it goes", ADDRESSES, "1000000 1", ["-p1", "-i0.001"]),
         ("a packet in 10 µs", ADDRESSES, "100000 1", ["-p1", "-i0.01"]),
+        ("a packet in 1 µs", ADDRESSES, "1000000 1", ["-p1", "-i0.001"]),
         ("a packet in 1 ms", AT_A_MILLISECOND, "1000 100", ["-p100", "-i1"]),
     ] {
         let list = list(dir.path(), addresses);
@@ -85,7 +86,9 @@ fn fping(list: &Path, pace: [&str; 2]) -> peers::Cost {
     command.args(["-q", "-c5"]).args(pace).stderr(File::create(&told).expect("a file"));
     let cost = peers::run(command, list, &output);
     let text = std::fs::read_to_string(&told).expect("a file");
-    assert_eq!(text.matches("= 5/5/0%").count(), lines(list), "addresses of fping that answered each time");
+    // At 1 µs it loses some now and then.
+    let whole = text.matches("= 5/5/0%").count();
+    assert!(whole > lines(list) * 99 / 100, "{whole} addresses of fping that answered each time");
     cost
 }
 
