@@ -14,6 +14,7 @@ mod part;
 mod reference;
 mod registry;
 mod schemas;
+mod spelling;
 mod splice;
 mod topic;
 mod wire;

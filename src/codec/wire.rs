@@ -6,7 +6,7 @@ use apache_avro::{AvroSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::DecodeError;
+use super::{DecodeError, spelling};
 use crate::model::{
     AllCollectedData, CommonIPResult, DNSRequest, DNSResult, IPRequest, RDAPDomainRequest, RDAPDomainResult,
     TLSResult, ZoneRequest, ZoneResult,
@@ -68,8 +68,16 @@ macro_rules! wire {
 }
 
 wire! {
-    ZoneRequest = "to_process_zone",
-    DNSRequest = "to_process_DNS",
+    ZoneRequest = "to_process_zone" {
+        fn from_json(json: &[u8]) -> Result<Self, DecodeError> {
+            spelling::request(json)
+        }
+    },
+    DNSRequest = "to_process_DNS" {
+        fn from_json(json: &[u8]) -> Result<Self, DecodeError> {
+            spelling::request(json)
+        }
+    },
     // The value is the address alone, and plain text in JSON topics.
     String = "to_process_TLS" {
         fn to_json(&self) -> Result<Vec<u8>, DecodeError> {

@@ -179,8 +179,7 @@ impl<P> Entry<P> {
             self.left_out.parts.extend(left_out.parts);
             self.left_out.only = left_out.only.or_else(|| self.left_out.only.take());
         }
-        self.first = self.first.min(arrival.time);
-        self.latest = self.latest.max(arrival.time);
+        let time = arrival.time;
         let slot = Slot {
             part: arrival.part,
             status: arrival.status,
@@ -205,6 +204,9 @@ impl<P> Entry<P> {
                 None
             }
         };
+        // What changes nothing does not lengthen the wait either.
+        self.first = self.first.min(time);
+        self.latest = self.latest.max(time);
         if let Some(dns) = arrival.dns {
             self.dns = Some(dns);
         }

@@ -163,7 +163,7 @@ fn a_state_of_another_format_is_refused() {
     batch.put(domainflow::state::Family::Meta, b"format", b"0");
     store.write(batch).unwrap();
     drop(store);
-    fails(&arguments, 5, &["has format 0, this version reads format 2", "state-format"]);
+    fails(&arguments, 5, &["has format 0, this version reads format 3", "state-format"]);
 }
 
 #[test]

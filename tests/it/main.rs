@@ -12,6 +12,7 @@
 mod admin;
 mod batch;
 mod commands;
+mod extractor;
 mod fresh;
 mod interop_dns;
 mod interop_tls;

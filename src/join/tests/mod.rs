@@ -1,8 +1,11 @@
 //! What both readings are tested with: results that carry their time as payload. `rows.rs`: the rows of the behaviour
-//! report; `properties.rs`: order, repeats, restarts; `model.rs`: another join that agrees.
+//! report; `properties.rs`: order, repeats, restarts; `model.rs`: another join that
+//! agrees; `soak.rs`: restarts and outages for as long as one likes.
 
+mod model;
 mod properties;
 mod rows;
+mod soak;
 
 use std::sync::Arc;
 

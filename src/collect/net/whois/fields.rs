@@ -16,6 +16,8 @@ use crate::model::DomainName;
 /// Values by key: text, or a list of texts. Without empty ones.
 pub type Fields = Map<String, Value>;
 
+/// Values of one list that are kept; nobody has as many name servers.
+const MAX_LIST: usize = 100;
 /// Values that stand for none.
 const EMPTY: [&str; 4] = ["", "-", "--", "n/a"];
 
@@ -302,7 +304,7 @@ impl Parser {
         let list = self.fields.entry(&field.key).or_insert_with(|| Value::Array(vec![]));
         if let Value::Array(list) = list {
             let value = Value::String(value);
-            if !list.contains(&value) {
+            if list.len() < MAX_LIST && !list.contains(&value) {
                 list.push(value);
             }
         }

@@ -43,3 +43,14 @@ fn reads_the_shapes_of_registries() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= SAMPLES, "{count} samples");
 }
+
+/// An answer of a hostile server is as bounded as one of a good one.
+#[test]
+fn lists_are_bounded() {
+    let text: String =
+        (0..10_000).map(|n| format!("Name Server: ns{n}.ok.com\nDomain Status: s{n}\n")).collect();
+    let fields = parse(&text);
+    for key in ["name_servers", "status"] {
+        assert_eq!(fields[key].as_array().map(Vec::len), Some(MAX_LIST), "{key}");
+    }
+}
