@@ -3,7 +3,7 @@
 #
 #   setup.sh build     to build and to run the demo
 #   setup.sh test      that, and what the tests need: Java and Maven for the real Kafka and registry,
-#                      DNS and web servers (their daemons are not started)
+#                      DNS and web servers (their daemons are not started), and what benches are measured against
 #
 # Installs what is missing when it may (as root); otherwise prints the one command that needs root, and fails.
 set -euo pipefail
@@ -39,6 +39,11 @@ if [ "${1:-build}" = test ]; then
   # So are TLS and pages.
   need_file /usr/sbin/nginx nginx-light
   need openssl openssl
+  # Pings are tested in a network of their own, and measured beside fping; look-ups beside libmaxminddb.
+  need ip iproute2
+  need unshare util-linux
+  need fping fping
+  need_file /usr/include/maxminddb.h libmaxminddb-dev
   java_17 || wanted+=("$(apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 && echo openjdk-17-jre-headless || echo default-jre-headless)")
 fi
 

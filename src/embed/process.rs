@@ -77,7 +77,7 @@ pub fn collectors(
                 use crate::error::Coded as _;
                 tracing::warn!(hint = error.hint(), "{error}");
             }
-            Arc::new(IcmpPing::new())
+            Arc::new(IcmpPing::new(settings.rtt.per_second))
         }
     };
     let opt_out = OptOutList::new(policy.clone(), clock.clone());

@@ -5,7 +5,7 @@
 //! lead collectors here are in `settings.rs`. Nothing is bound outside of 127/8 and `::1`, and no privileges are needed.
 
 mod certificates;
-mod databases;
+pub mod databases;
 mod dns;
 mod http;
 mod listen;

@@ -1,17 +1,18 @@
 //! geo-asn: where an address is and which autonomous system announces it, from local MaxMind databases.
 //!
-//! Decides the status and which database fills which field. What is read of a database record is in `record.rs`.
-//! Databases are read once, at the start, into memory: a look-up takes below a microsecond and never waits.
+//! Decides the status, which database fills which field, and how values are told. What is read of a database record is in
+//! `record.rs`; databases are in memory, see `database.rs`: a look-up takes about a microsecond and never waits.
 
+mod database;
 mod record;
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use ipnet::IpNet;
-use maxminddb::{MaxMindDbError, Reader};
+use maxminddb::MaxMindDbError;
 use serde::{Deserialize, Serialize};
 
+use self::database::{Database, find};
 use self::record::{City, System};
 use crate::clock::SharedClock;
 use crate::collect::Collector;
@@ -28,6 +29,20 @@ pub struct GeoConfig {
     pub city_db: Option<PathBuf>,
     /// Path of a GeoLite2 or GeoIP2 ASN database (`.mmdb`).
     pub asn_db: Option<PathBuf>,
+    /// How values are told.
+    pub values: Values,
+}
+
+/// How the collector tells values that the reference tells wrongly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Values {
+    /// As their fields are described.
+    #[default]
+    Target,
+    /// As the reference has them: `region` and `regionCode` exchanged, a slash before `networkAddress`, and an `asn` of 0 where
+    /// none is known.
+    Reference,
 }
 
 /// Why a configured database cannot be used.
@@ -38,8 +53,8 @@ pub enum GeoError {
     Database {
         /// The configured path.
         path: PathBuf,
-        /// What is wrong with it; its text names its own causes.
-        reason: MaxMindDbError,
+        /// What is wrong with it.
+        reason: String,
     },
 }
 
@@ -58,20 +73,26 @@ impl Coded for GeoError {
     }
 }
 
-type Database = Reader<Vec<u8>>;
-
 /// The geo-asn collector.
 pub struct GeoAsnCollector {
     city: Option<Database>,
     asn: Option<Database>,
+    values: Values,
     clock: SharedClock,
 }
 
 impl GeoAsnCollector {
     /// Reads the configured databases; blocks while it does.
     pub fn open(config: &GeoConfig, clock: SharedClock) -> Result<Self, GeoError> {
-        let open = |path: &Option<PathBuf>| path.as_deref().map(open).transpose();
-        Ok(Self { city: open(&config.city_db)?, asn: open(&config.asn_db)?, clock })
+        let open = |path: &Option<PathBuf>| path.as_deref().map(Database::open).transpose();
+        let (city, asn) = (open(&config.city_db)?, open(&config.asn_db)?);
+        Ok(Self { city, asn, values: config.values, clock })
+    }
+
+    /// Lets the next ones who ask look at the files.
+    #[cfg(test)]
+    pub fn look_next(&self) {
+        self.city.iter().chain(&self.asn).for_each(Database::look_next);
     }
 
     fn locate(&self, address: Option<&str>) -> Result<GeoIPData, (Status, String)> {
@@ -89,8 +110,10 @@ impl GeoAsnCollector {
     }
 
     fn look_up(&self, address: IpAddr) -> Result<Option<GeoIPData>, MaxMindDbError> {
-        let city = self.city.as_ref().map(|db| find::<City>(db, address)).transpose()?.flatten();
-        let system = self.asn.as_ref().map(|db| find::<System>(db, address)).transpose()?.flatten();
+        let [cities, systems] = [&self.city, &self.asn].map(|file| file.as_ref().map(Database::records));
+        let city = cities.as_deref().map(|records| find::<City>(records, address)).transpose()?.flatten();
+        let system =
+            systems.as_deref().map(|records| find::<System>(records, address)).transpose()?.flatten();
         if city.is_none() && system.is_none() {
             return Ok(None);
         }
@@ -98,33 +121,23 @@ impl GeoAsnCollector {
         if let Some((city, _)) = city {
             city.fill(&mut data);
         }
-        if let Some((system, network)) = system {
+        if let Some((system, found)) = system {
             system.fill(&mut data);
+            let network = found.network()?;
             data.network_address = Some(network.network().to_string());
-            data.prefix_length = Some(i64::from(network.prefix_len()));
+            data.prefix_length = Some(i64::from(network.prefix()));
+        }
+        if self.values == Values::Reference {
+            as_the_reference(&mut data);
         }
         Ok(Some(data))
     }
 }
 
-fn open(path: &Path) -> Result<Database, GeoError> {
-    Reader::open_readfile(path).map_err(|reason| GeoError::Database { path: path.to_owned(), reason })
-}
-
-/// The record of an address and the network it stands for.
-fn find<'a, T: Deserialize<'a>>(
-    database: &'a Database,
-    address: IpAddr,
-) -> Result<Option<(T, IpNet)>, MaxMindDbError> {
-    if database.metadata().ip_version == 4 && address.is_ipv6() {
-        return Ok(None);
-    }
-    let found = database.lookup(address)?;
-    let Some(record) = found.decode::<T>()? else { return Ok(None) };
-    let network = found.network()?;
-    // A prefix that maxminddb computed is never longer than its address.
-    let network = IpNet::new(network.ip(), network.prefix()).expect("the prefix fits the address");
-    Ok(Some((record, network)))
+fn as_the_reference(data: &mut GeoIPData) {
+    std::mem::swap(&mut data.region, &mut data.region_code);
+    data.network_address = data.network_address.take().map(|address| format!("/{address}"));
+    data.asn = data.asn.or(Some(0));
 }
 
 impl Collector for GeoAsnCollector {

@@ -25,8 +25,8 @@ fn a_database_that_is_missing_or_broken_is_named() {
     std::fs::write(&broken, "not a database").unwrap();
     for path in [folder.path().join("missing.mmdb"), broken] {
         for config in [
-            GeoConfig { city_db: Some(path.clone()), asn_db: None },
-            GeoConfig { city_db: None, asn_db: Some(path.clone()) },
+            GeoConfig { city_db: Some(path.clone()), ..GeoConfig::default() },
+            GeoConfig { asn_db: Some(path.clone()), ..GeoConfig::default() },
         ] {
             let Err(error) = collector(&config) else { panic!("{} was opened", path.display()) };
             let text = Chain(&error).to_string();
@@ -39,6 +39,10 @@ fn a_database_that_is_missing_or_broken_is_named() {
 #[test]
 fn the_configuration_knows_its_keys() {
     let config: GeoConfig = toml::from_str("city_db = '/var/lib/GeoIP/City.mmdb'").unwrap();
-    assert_eq!(config, GeoConfig { city_db: Some("/var/lib/GeoIP/City.mmdb".into()), asn_db: None });
+    assert_eq!(
+        config,
+        GeoConfig { city_db: Some("/var/lib/GeoIP/City.mmdb".into()), ..GeoConfig::default() }
+    );
+    assert_eq!(toml::from_str::<GeoConfig>("values = 'reference'").unwrap().values, Values::Reference);
     assert!(toml::from_str::<GeoConfig>("citydb = 'x'").is_err());
 }

@@ -13,6 +13,8 @@ pub mod limit;
 pub mod list;
 #[cfg(test)]
 pub mod loopback;
+#[cfg(test)]
+pub mod network;
 pub mod ping;
 pub mod policy;
 pub mod rdap;

@@ -1,10 +1,10 @@
 //! rtt: how long a packet takes to an address and back, from a series of ICMP echoes.
 //!
-//! Decides the status and the statistics of a series; sending it is behind [`Ping`], see `net/ping.rs`. An address that
+//! Decides the status and the statistics of a series; sending it is behind [`Ping`], see `net/ping/`. An address that
 //! never answers is a failure here (11, 40 or 41), not a success with zeroes as in the reference.
 
 use std::net::IpAddr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,14 +29,20 @@ pub struct RttConfig {
     pub interval: Span,
     /// How long to wait for the reply to a request.
     pub timeout: Span,
+    /// Echo requests that a process sends in a second, to all addresses together, at least 1.
+    pub per_second: NonZeroU32,
 }
 
 impl Default for RttConfig {
     fn default() -> Self {
         const COUNT: NonZeroU16 = NonZeroU16::new(5).expect("5 is not 0");
-        Self { count: COUNT, interval: Span::secs(1), timeout: Span::secs(1) }
+        const PER_SECOND: NonZeroU32 = NonZeroU32::new(10_000).expect("10,000 is not 0");
+        Self { count: COUNT, interval: Span::secs(1), timeout: Span::secs(1), per_second: PER_SECOND }
     }
 }
+
+/// Requests of many series wait for their turns (`per_second`), which is no fault of the address.
+const TURNS: Duration = Duration::from_secs(60);
 
 /// The rtt collector.
 pub struct RttCollector {
@@ -72,9 +78,9 @@ impl RttCollector {
         }
     }
 
-    /// The series itself and a second for a busy machine; a guard against a `Ping` that never returns.
+    /// The series itself and what its requests may wait for their turns; a guard against a `Ping` that never returns.
     fn longest(&self) -> Duration {
-        self.series.interval * (self.series.count - 1) + self.series.timeout + Duration::from_secs(1)
+        self.series.interval * (self.series.count - 1) + self.series.timeout + TURNS
     }
 }
 

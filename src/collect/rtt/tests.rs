@@ -83,7 +83,7 @@ async fn t2_to_t4_a_silent_host_has_a_reason() {
     assert_eq!(allowed.status_code, Status::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_ping_that_never_ends_is_given_up() {
     struct Never;
     impl Ping for Never {
@@ -103,6 +103,8 @@ async fn a_ping_that_never_ends_is_given_up() {
 fn the_configuration_knows_its_keys() {
     let config: RttConfig = toml::from_str("count = 3\ninterval = '50ms'").unwrap();
     assert_eq!((config.count.get(), config.interval, config.timeout), (3, Span::millis(50), Span::secs(1)));
+    assert_eq!(toml::from_str::<RttConfig>("per_second = 50").unwrap().per_second.get(), 50);
+    assert!(toml::from_str::<RttConfig>("per_second = 0").is_err());
     assert!(toml::from_str::<RttConfig>("count = 0").is_err());
     assert!(toml::from_str::<RttConfig>("ping_count = 3").is_err());
 }

@@ -5,6 +5,7 @@
 //! The clock moves when nothing else does, so that silence takes no time.
 
 mod rdap;
+mod rtt;
 mod tls;
 
 use serde::Deserialize;
@@ -17,8 +18,9 @@ use crate::collect::dns::DnsCollector;
 use crate::collect::net::dns::scripted::{Server, zone};
 use crate::collect::net::{AddressPolicy, DnsConfig, Exchange, NetConfig, Resolver, Suffixes};
 use crate::collect::zone::{ZoneCollector, ZoneConfig};
+use crate::flow::headers::DEAD_CODE;
 use crate::io::Topics;
-use crate::model::{DNSResult, ZoneResult};
+use crate::model::{CommonIPResult, DNSResult, IPData, ZoneResult};
 use crate::telemetry::Meters;
 
 const TOPICS: [&str; 7] = [
@@ -239,6 +241,40 @@ where
     };
     let place = Place { topic: topic("requests"), partition: 0, offset: 0 };
     node.run(Job { place, record }).await
+}
+
+/// What a collector of addresses writes for a request about an address of the name ok.com, or by a whole key: statuses, with
+/// their data as `show` has it, and codes of dead letters.
+async fn address_results<C>(
+    collector: C,
+    key: &str,
+    value: Option<&str>,
+    show: impl Fn(&IPData) -> String,
+) -> String
+where
+    C: Collector<Record = CommonIPResult>,
+    C::Request: Wire + Excludes,
+    C::Record: LeadsTo<C::Request>,
+{
+    let key =
+        if key.starts_with('{') { key.to_owned() } else { format!(r#"{{"dn":"ok.com","ip":"{key}"}}"#) };
+    let mut shown = vec![];
+    for output in outputs(collector, SubjectKind::Address, true, &key, value).await {
+        let record = output.record;
+        assert_eq!(record.key.as_deref(), Some(key.as_bytes()), "the key is echoed as it came");
+        if output.topic == topic("dead_letters") {
+            shown.push(format!("letter {}", record.headers.text(DEAD_CODE).unwrap()));
+            continue;
+        }
+        assert_eq!(output.topic, topic("results"));
+        let result: CommonIPResult = serde_json::from_slice(&record.value.unwrap()).unwrap();
+        assert_eq!((result.collector.as_str(), result.last_attempt.0), (C::NAME, NOW));
+        let ok = result.status_code.ok();
+        assert_eq!((result.error.is_none(), result.data != IPData::None), (ok, ok), "{result:?}");
+        let data = if ok { show(&result.data) } else { String::new() };
+        shown.push(format!("{}{data}", result.status_code));
+    }
+    shown.join(" ")
 }
 
 impl Outcome {

@@ -15,6 +15,7 @@ const BUILT: u64 = 1_767_657_600;
 
 /// A value of the data section.
 #[derive(Clone)]
+#[expect(missing_docs, reason = "the types of the format, by their names there")]
 pub enum Value {
     Map(Vec<(&'static str, Value)>),
     Array(Vec<Value>),

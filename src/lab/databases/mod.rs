@@ -3,13 +3,13 @@
 //! Decides which fields a record has: those of GeoLite2 that tell a place or a system. Networks without a place or a system
 //! are left out of the database.
 
-mod mmdb;
+pub mod mmdb;
 
 use self::mmdb::{Value, Writer};
 use super::universe::{Place, Universe};
 
 /// The City database.
-pub fn city(universe: &Universe) -> Vec<u8> {
+pub(super) fn city(universe: &Universe) -> Vec<u8> {
     let mut writer = Writer::default();
     for network in &universe.networks {
         if let Some(place) = network.place.as_ref().and_then(|place| universe.places.get(place)) {
@@ -20,7 +20,7 @@ pub fn city(universe: &Universe) -> Vec<u8> {
 }
 
 /// The ASN database.
-pub fn asn(universe: &Universe) -> Vec<u8> {
+pub(super) fn asn(universe: &Universe) -> Vec<u8> {
     let mut writer = Writer::default();
     for network in &universe.networks {
         if let Some((number, name)) =

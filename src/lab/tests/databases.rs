@@ -1,4 +1,4 @@
-//! The databases, read by maxminddb and by the collector that reads them in production (rows G1 to G4).
+//! The databases of the lab, read by maxminddb and by the collector that reads them in production. Rows G1 to G4: `geo.rs`.
 
 use std::net::IpAddr;
 
@@ -48,13 +48,15 @@ fn maxminddb_reads_every_network_back() {
 }
 
 #[tokio::test]
-async fn g1_to_g4_the_collector_finds_what_the_data_say() {
+async fn the_collector_finds_what_the_data_say() {
     let lab = lab(LabOptions::default()).await;
     let settings = settings(&lab);
     let path = |key: &str| Some(settings[key].clone().into());
     let clock: SharedClock = Arc::new(ManualClock::at(7));
-    let open =
-        |city_db, asn_db| GeoAsnCollector::open(&GeoConfig { city_db, asn_db }, clock.clone()).unwrap();
+    let open = |city_db, asn_db| {
+        let config = GeoConfig { city_db, asn_db, ..GeoConfig::default() };
+        GeoAsnCollector::open(&config, clock.clone()).unwrap()
+    };
     let both = open(path("geo.city_db"), path("geo.asn_db"));
     let locate = async |collector: &GeoAsnCollector, address: &str| {
         let record = collector.collect(&Subject::pair("a.cz", address), None).await;
@@ -79,7 +81,7 @@ async fn g1_to_g4_the_collector_finds_what_the_data_say() {
         network_address: text("127.80.1.0"),
         prefix_length: Some(24),
     };
-    assert_eq!(locate(&both, "127.80.1.10").await, (Status::OK, Some(brno.clone())), "G1");
+    assert_eq!(locate(&both, "127.80.1.10").await, (Status::OK, Some(brno.clone())));
     let (status, six) = locate(&both, "::1").await;
     let six = six.unwrap();
     assert_eq!((status, six.network_address, six.prefix_length), (Status::OK, text("::1"), Some(128)));
@@ -87,17 +89,17 @@ async fn g1_to_g4_the_collector_finds_what_the_data_say() {
     let city_only =
         GeoIPData { asn: None, asn_org: None, network_address: None, prefix_length: None, ..brno };
     let city = open(path("geo.city_db"), None);
-    assert_eq!(locate(&city, "127.80.1.10").await, (Status::OK, Some(city_only)), "G2");
+    assert_eq!(locate(&city, "127.80.1.10").await, (Status::OK, Some(city_only)));
     let (status, london) = locate(&both, "127.80.102.10").await;
-    assert_eq!((status, london.unwrap().asn), (Status::OK, None), "G2");
+    assert_eq!((status, london.unwrap().asn), (Status::OK, None));
     let (status, system) = locate(&both, "127.80.103.10").await;
     let system = system.unwrap();
     assert_eq!((status, system.asn, system.country_code), (Status::OK, Some(64499), None));
     let asn = open(None, path("geo.asn_db"));
     assert_eq!(locate(&asn, "127.80.1.10").await.1.unwrap().city, None);
 
-    assert_eq!(locate(&both, "127.80.101.10").await, (Status::NOT_FOUND, None), "G3");
-    assert_eq!(locate(&both, "10.0.0.1").await, (Status::NOT_FOUND, None), "G3");
-    assert_eq!(locate(&both, "2001:db8::1").await, (Status::NOT_FOUND, None), "G3");
-    assert_eq!(locate(&both, "x").await, (Status::INVALID_ADDRESS, None), "G4");
+    assert_eq!(locate(&both, "127.80.101.10").await, (Status::NOT_FOUND, None));
+    assert_eq!(locate(&both, "10.0.0.1").await, (Status::NOT_FOUND, None));
+    assert_eq!(locate(&both, "2001:db8::1").await, (Status::NOT_FOUND, None));
+    assert_eq!(locate(&both, "x").await, (Status::INVALID_ADDRESS, None));
 }

@@ -2,6 +2,7 @@
 
 mod databases;
 mod dns;
+mod geo;
 mod http;
 mod ping;
 mod universe;
