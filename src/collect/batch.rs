@@ -7,10 +7,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::model::Status;
+use crate::secret::Secret;
 
 /// Questions that wait to be gathered.
 const QUEUE: usize = 1024;
@@ -45,6 +48,25 @@ impl BatchError {
     pub fn status(&self) -> Status {
         self.status
     }
+
+    /// `service` answered with a status that is not a success.
+    pub fn refusal(service: &str, status: StatusCode) -> Self {
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                Self::new(Status::RATE_LIMITED, format!("{service} limits our rate"))
+            }
+            status => Self::new(Status::CANNOT_FETCH, format!("{service} response {}", status.as_u16())),
+        }
+    }
+}
+
+/// A token as the value of a header that no log shows.
+pub fn credential(token: &Secret) -> Result<HeaderValue, BatchError> {
+    let value = HeaderValue::from_str(token.expose().trim());
+    let mut value =
+        value.map_err(|_| BatchError::new(Status::CANNOT_FETCH, "the token is no header value"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// When a request is sent.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::assign::Assignments;
 use super::join::{JoinRows, OpenName};
-use super::run::{policy, topics};
+use super::run::{Flow, policy, topics};
 use super::settings::FlowSettings;
 use crate::io::partition_of;
 use crate::spec::Plan;
@@ -29,7 +29,14 @@ pub enum Looked {
 
 /// Asks a running flow. Clones ask the same.
 #[derive(Clone)]
-pub struct Lookout(pub(super) Arc<Assignments>);
+pub struct Lookout(Arc<Assignments>);
+
+impl Flow {
+    /// Tells what the join knows of a name, for as long as the flow runs.
+    pub fn lookout(&self) -> Lookout {
+        Lookout(self.assignments.clone())
+    }
+}
 
 impl Lookout {
     /// What the join knows of `name`.

@@ -12,7 +12,6 @@ use super::assign::Assignments;
 use super::dead_letter::DeadLetters;
 use super::deliver::DeliverMessage;
 use super::join::{FeedSetup, JoinRows, JoinSetup, ResultMessage};
-use super::look::Lookout;
 use super::oversize::Oversize;
 use super::parts::{Collectors, Parts};
 use super::requests::RequestMessage;
@@ -58,7 +57,7 @@ pub struct FlowParts {
 /// A running flow.
 pub struct Flow {
     workers: Workers,
-    assignments: Arc<Assignments>,
+    pub(super) assignments: Arc<Assignments>,
     subscription: Box<dyn Subscription>,
     failure: Arc<FailureSlot>,
     meters: Arc<Meters>,
@@ -202,11 +201,6 @@ impl Flow {
             // The sender lives as long as the flow; if it is gone, so is what was waited for.
             let _ = changed.wait_for(|failed| *failed).await;
         }
-    }
-
-    /// Tells what the join knows of a name, for as long as the flow runs.
-    pub fn lookout(&self) -> Lookout {
-        Lookout(self.assignments.clone())
     }
 
     /// Says that nothing more will ever arrive: every deadline of the join is due.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
 use super::{FreeJson, Status, Timestamp};
+use crate::clock::Millis;
 
 /// Result of an IP collector.
 #[derive(Clone, Debug, PartialEq, Serialize, AvroSchema)]
@@ -109,6 +110,20 @@ pub struct RTTData {
     pub received: i32,
     /// Mean difference of the times of successive replies.
     pub jitter: f64,
+}
+
+impl CommonIPResult {
+    /// What `collector` has found out, at `now`.
+    pub fn with_data(data: IPData, now: Millis, collector: &str) -> Self {
+        Self {
+            status_code: Status::OK,
+            error: None,
+            last_attempt: Timestamp(now),
+            collector: collector.to_owned(),
+            data,
+            found: None,
+        }
+    }
 }
 
 impl AvroSchemaComponent for IPData {

@@ -17,9 +17,7 @@ use self::record::{City, System};
 use crate::clock::SharedClock;
 use crate::collect::Collector;
 use crate::error::{Code, Coded, Exit};
-use crate::model::{
-    CommonIPResult, GeoIPData, IPData, IPRequest, Outcome, Status, Subject, Timestamp, Verdict,
-};
+use crate::model::{CommonIPResult, GeoIPData, IPData, IPRequest, Outcome, Status, Subject, Verdict};
 
 /// Section `geo` of the configuration. Without any database the collector answers DISABLED.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,14 +147,7 @@ impl Collector for GeoAsnCollector {
         let found = self.locate(subject.address.as_deref());
         let now = self.clock.now();
         match found {
-            Ok(data) => CommonIPResult {
-                status_code: Status::OK,
-                error: None,
-                last_attempt: Timestamp(now),
-                collector: Self::NAME.to_owned(),
-                data: IPData::GeoAsn(Box::new(data)),
-                found: None,
-            },
+            Ok(data) => CommonIPResult::with_data(IPData::GeoAsn(Box::new(data)), now, Self::NAME),
             Err((status, error)) => {
                 CommonIPResult::without_data(Verdict::failed(status, error, now), subject, Self::NAME)
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::clock::ManualClock;
 use crate::error::Chain;
+use crate::model::Timestamp;
 
 fn collector(config: &GeoConfig) -> Result<GeoAsnCollector, GeoError> {
     GeoAsnCollector::open(config, Arc::new(ManualClock::at(7)))

@@ -12,9 +12,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
 use super::NerdConfig;
-use crate::collect::batch::{AskMany, BatchError};
+use crate::collect::batch::{AskMany, BatchError, credential};
 use crate::collect::net::HttpClient;
-use crate::collect::net::http::client::Allowed;
 use crate::model::Status;
 
 /// Bytes of one reputation.
@@ -38,12 +37,7 @@ impl Bulk {
     }
 
     async fn reputations(&self, addresses: &[IpAddr]) -> Result<Vec<f64>, BatchError> {
-        let limit = self.config.timeout.0;
-        let time = Allowed { limit, deadline: Instant::now() + self.http.wait() + limit };
-        let token = HeaderValue::from_str(self.config.token.expose().trim());
-        let mut token =
-            token.map_err(|_| BatchError::new(Status::CANNOT_FETCH, "the token is no header value"))?;
-        token.set_sensitive(true);
+        let token = credential(&self.config.token)?;
         let kind = HeaderValue::from_static("application/octet-stream");
         let headers = HeaderMap::from_iter([(AUTHORIZATION, token), (CONTENT_TYPE, kind)]);
         let octets = |address: &IpAddr| match address {
@@ -54,16 +48,14 @@ impl Bulk {
 
         // One byte more than is right, so that a longer answer shows.
         let bound = addresses.len() * DOUBLE + 1;
-        let reply = self.http.post(&self.config.url, headers, body, bound, time).await;
+        let reply = self
+            .http
+            .post(&self.config.url, headers, body, bound, self.http.allowed(self.config.timeout.0))
+            .await;
         let reply = reply.map_err(|error| BatchError::new(error.status(), error.to_string()))?;
         match reply.status {
             StatusCode::OK => decode(&reply.body, addresses.len()),
-            StatusCode::TOO_MANY_REQUESTS => {
-                Err(BatchError::new(Status::RATE_LIMITED, "NERD limits our rate"))
-            }
-            status => {
-                Err(BatchError::new(Status::CANNOT_FETCH, format!("NERD response {}", status.as_u16())))
-            }
+            status => Err(BatchError::refusal("NERD", status)),
         }
     }
 }

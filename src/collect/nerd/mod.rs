@@ -12,9 +12,7 @@ use super::batch::{Batches, Full};
 use super::net::HttpClient;
 use super::once::{About, CacheConfig, Shareable};
 use crate::clock::SharedClock;
-use crate::model::{
-    CommonIPResult, IPData, IPRequest, NERDData, Outcome, Status, Subject, Timestamp, Verdict,
-};
+use crate::model::{CommonIPResult, IPData, IPRequest, NERDData, Outcome, Status, Subject, Verdict};
 use bulk::Bulk;
 
 use crate::units::Span;
@@ -57,14 +55,9 @@ impl Collector for NerdCollector {
             }
         };
         match batches.answer(address, batches.service().deadline()).await {
-            Ok(reputation) => CommonIPResult {
-                status_code: Status::OK,
-                error: None,
-                last_attempt: Timestamp(self.clock.now()),
-                collector: Self::NAME.to_owned(),
-                data: IPData::Nerd(NERDData { reputation }),
-                found: None,
-            },
+            Ok(reputation) => {
+                CommonIPResult::with_data(IPData::Nerd(NERDData { reputation }), self.clock.now(), Self::NAME)
+            }
             Err(error) => failed(error.status(), Some(error.to_string())),
         }
     }

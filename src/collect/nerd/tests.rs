@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::clock::ManualClock;
 use crate::collect::net::loopback::{Asked, Reply, Server, client, closed, http};
+use crate::model::Timestamp;
 use crate::secret::Secret;
 use crate::units::Span;
 

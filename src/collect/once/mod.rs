@@ -30,6 +30,9 @@ pub trait Shareable: Collector<Record: Reusable + Clone + Serialize + Deserializ
     /// How long its data is good.
     const LIFETIME: fn(&CacheConfig) -> Span;
 
+    /// Whether its answers may be about more addresses than the one that was asked for.
+    const NETWORKS: bool = false;
+
     /// What the answer to a request depends on; `None` if it is found without asking anybody.
     fn about(&self, subject: &Subject, request: Option<&Self::Request>) -> Option<About>;
 
@@ -174,11 +177,11 @@ impl<C: Shareable> Once<C> {
             Some(answer(record, until, text.len(), true))
         };
         match about {
-            About::Name(name) => read(name),
-            About::Network(network) => (0..=network.prefix_len())
+            About::Network(network) if C::NETWORKS => (0..=network.prefix_len())
                 .rev()
                 .filter_map(|length| IpNet::new(network.addr(), length).ok())
                 .find_map(|network| read(&network.trunc().to_string())),
+            about => read(&about.to_string()),
         }
     }
 

@@ -39,6 +39,7 @@ impl Collector for Arc<Counts> {
 
 impl Shareable for Arc<Counts> {
     const LIFETIME: fn(&CacheConfig) -> Span = |_| Span::secs(3600);
+    const NETWORKS: bool = true;
 
     fn about(&self, subject: &Subject, _: Option<&IPRequest>) -> Option<About> {
         About::address(subject)

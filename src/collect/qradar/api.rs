@@ -13,9 +13,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::QradarConfig;
-use crate::collect::batch::{AskMany, BatchError};
+use crate::collect::batch::{AskMany, BatchError, credential};
 use crate::collect::net::HttpClient;
-use crate::collect::net::http::client::Allowed;
 use crate::model::Status;
 
 /// What QRadar knows of an address, in the shape of the reference's records (spec/domainradar.md section 1.4).
@@ -111,23 +110,18 @@ impl Api {
         let mut url =
             self.base.join(path).map_err(|error| failed(Status::CANNOT_FETCH, &error.to_string()))?;
         url.query_pairs_mut().append_pair("filter", filter);
-        let mut token = HeaderValue::from_str(self.config.token.expose().trim())
-            .map_err(|_| failed(Status::CANNOT_FETCH, "the token is no header value"))?;
-        token.set_sensitive(true);
         let headers = HeaderMap::from_iter([
-            (HeaderName::from_static("sec"), token),
+            (HeaderName::from_static("sec"), credential(&self.config.token)?),
             (ACCEPT, HeaderValue::from_static("application/json")),
         ]);
-        let limit = self.config.timeout.0;
-        let time = Allowed { limit, deadline: Instant::now() + self.http.wait() + limit };
+        let time = self.http.allowed(self.config.timeout.0);
         let reply = self.http.get_here(&url, headers, self.config.max_body.bytes(), time).await;
         let reply = reply.map_err(|error| failed(error.status(), &error.to_string()))?;
         match reply.status {
             StatusCode::OK => serde_json::from_slice(&reply.body).map_err(|error| {
                 failed(Status::INVALID_RESPONSE, &format!("QRadar answered nonsense: {error}"))
             }),
-            StatusCode::TOO_MANY_REQUESTS => Err(failed(Status::RATE_LIMITED, "QRadar limits our rate")),
-            status => Err(failed(Status::CANNOT_FETCH, &format!("QRadar response {}", status.as_u16()))),
+            status => Err(BatchError::refusal("QRadar", status)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The QRadar collector: what an IBM QRadar of one's own knows of an address, and the offenses that it is a source of.
 //!
-//! In the reference, not in the seed: its node is in a dataflow of its own (`dataflows/qradar.yaml`). Decides the status of a record; the requests
-//! are in `api.rs`, the gathering of addresses in `batch.rs`.
+//! In the reference, not in the seed: its node is in a dataflow of its own (`dataflows/qradar.yaml`). Decides the status of
+//! a record; the requests are in `api.rs`, the gathering of addresses in `batch.rs`.
 
 mod api;
 mod config;
@@ -17,11 +17,9 @@ use super::net::HttpClient;
 use super::once::{About, CacheConfig, Shareable};
 use crate::clock::SharedClock;
 use crate::error::{Code, Coded, Exit};
-use crate::model::{
-    CommonIPResult, FreeJson, IPData, IPRequest, Outcome, Status, Subject, Timestamp, Verdict,
-};
-
+use crate::model::{CommonIPResult, FreeJson, IPData, IPRequest, Outcome, Status, Subject, Verdict};
 use crate::units::Span;
+
 pub use config::QradarConfig;
 
 /// `qradar.url` is no address of an API.
@@ -87,14 +85,7 @@ impl Collector for QradarCollector {
             Err(error) => return failed(error.status(), Some(error.to_string())),
         };
         match data {
-            Ok(data) => CommonIPResult {
-                status_code: Status::OK,
-                error: None,
-                last_attempt: Timestamp(self.clock.now()),
-                collector: Self::NAME.to_owned(),
-                data: IPData::Json(data),
-                found: None,
-            },
+            Ok(data) => CommonIPResult::with_data(IPData::Json(data), self.clock.now(), Self::NAME),
             // A number that JSON cannot express.
             Err(error) => failed(Status::INVALID_RESPONSE, Some(error)),
         }

@@ -11,7 +11,7 @@ use super::Collector;
 use super::net::rdap::RdapClient;
 use super::once::{About, CacheConfig, Shareable};
 use crate::clock::SharedClock;
-use crate::model::{CommonIPResult, IPData, IPRequest, Outcome, Status, Subject, Timestamp, Verdict};
+use crate::model::{CommonIPResult, IPData, IPRequest, Outcome, Status, Subject, Verdict};
 use crate::units::Span;
 
 /// Collects registrations of addresses.
@@ -39,6 +39,7 @@ impl Collector for RdapIpCollector {
 
 impl Shareable for RdapIpCollector {
     const LIFETIME: fn(&CacheConfig) -> Span = |config| config.rdap_ip;
+    const NETWORKS: bool = true;
 
     fn about(&self, subject: &Subject, _: Option<&IPRequest>) -> Option<About> {
         About::address(subject)
@@ -54,14 +55,8 @@ impl Shareable for RdapIpCollector {
         };
         match self.rdap.address(address, self.rdap.deadline()).await {
             Ok(network) => {
-                let record = CommonIPResult {
-                    status_code: Status::OK,
-                    error: None,
-                    last_attempt: Timestamp(self.clock.now()),
-                    collector: Self::NAME.to_owned(),
-                    data: IPData::Json(network.data),
-                    found: None,
-                };
+                let record =
+                    CommonIPResult::with_data(IPData::Json(network.data), self.clock.now(), Self::NAME);
                 (record, network.range.map(|range| range.networks()).unwrap_or_default())
             }
             Err(error) => failed(error.status(), error.to_string()),

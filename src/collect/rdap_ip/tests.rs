@@ -5,6 +5,7 @@ use crate::clock::ManualClock;
 use crate::collect::net::loopback::{Server, client, http};
 use crate::collect::net::rdap::RdapConfig;
 use crate::collect::once::AskOnce;
+use crate::model::Timestamp;
 
 const NOW: i64 = 1_700_000_000_000;
 

@@ -14,9 +14,7 @@ use crate::clock::SharedClock;
 use crate::collect::Collector;
 use crate::collect::net::{AddressPolicy, Echo, EchoSeries, Ping, PingError};
 use crate::collect::once::{About, CacheConfig, Shareable};
-use crate::model::{
-    CommonIPResult, IPData, IPRequest, Outcome, RTTData, Status, Subject, Timestamp, Verdict,
-};
+use crate::model::{CommonIPResult, IPData, IPRequest, Outcome, RTTData, Status, Subject, Verdict};
 use crate::units::Span;
 
 /// Section `rtt` of the configuration.
@@ -136,14 +134,7 @@ impl Collector for RttCollector {
         let measured = self.measure(subject.address.as_deref()).await;
         let now = self.clock.now();
         match measured {
-            Ok(data) => CommonIPResult {
-                status_code: Status::OK,
-                error: None,
-                last_attempt: Timestamp(now),
-                collector: Self::NAME.to_owned(),
-                data: IPData::Rtt(data),
-                found: None,
-            },
+            Ok(data) => CommonIPResult::with_data(IPData::Rtt(data), now, Self::NAME),
             Err((status, error)) => {
                 CommonIPResult::without_data(Verdict::failed(status, error, now), subject, Self::NAME)
             }

@@ -4,6 +4,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::model::Timestamp;
 
 /// Answers every series alike.
 struct Script(fn() -> Result<Vec<Echo>, PingError>);

@@ -126,6 +126,11 @@ impl HttpClient {
         self.limiter.wait()
     }
 
+    /// The time of a request of which nothing is known but that it may take `limit`: its turn comes on top.
+    pub fn allowed(&self, limit: Duration) -> Allowed {
+        Allowed { limit, deadline: Instant::now() + self.wait() + limit }
+    }
+
     /// A client over `dialer`'s names and policy. Reads `net.ca_file`.
     pub fn new(config: &NetConfig, dialer: Dialer, limiter: Arc<Limiter>) -> Result<Self, HttpClientError> {
         let client = reqwest::Client::builder()
