@@ -141,6 +141,9 @@ impl Parser {
             }
         }
         self.reference(&key, value);
+        if let Some(field) = NAMES.marked(&key, value) {
+            self.add(field, value);
+        }
         if let Some(field) = NAMES.field(&key).filter(|_| key_and_value(text).is_some()) {
             if !self.is_reference(&key, value) {
                 self.value(field.clone(), value, indent);
@@ -281,6 +284,11 @@ impl Parser {
                 lines.push_str(value.trim_end_matches(','));
             }
             (Kind::Lines, _) => self.set(field, value.trim_end_matches(',').to_owned()),
+            (Kind::Joined, Some(Value::String(before))) => {
+                before.push(' ');
+                before.push_str(value);
+            }
+            (Kind::Joined, _) => self.set(field, value.to_owned()),
             (Kind::List, _) => self.push(field, value.to_owned()),
             (Kind::Hosts, _) => {
                 // Addresses and remarks may stand behind a host.

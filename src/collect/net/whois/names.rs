@@ -23,6 +23,8 @@ pub enum Kind {
     Date,
     /// All of one place, joined: the lines of an address.
     Lines,
+    /// Joined to what there is: a name in two lines.
+    Joined,
     /// All are kept.
     List,
     /// The names of hosts, all kept.
@@ -87,6 +89,9 @@ impl Section {
             (Self::Contact(whose), "address") => {
                 Some(Field { key: format!("{whose}_address"), kind: Kind::Lines })
             }
+            (Self::Contact(whose), "surname") => {
+                Some(Field { key: format!("{whose}_name"), kind: Kind::Joined })
+            }
             (Self::Contact(whose), part) => Some(text(format!("{whose}_{part}"))),
             _ => None,
         }
@@ -149,6 +154,12 @@ impl Names {
         self.fields.get(name)
     }
 
+    /// The field that a line of this name stands for besides, by a mark at the end of its value: `... (Assigned)`.
+    pub fn marked(&self, name: &str, value: &str) -> Option<&Field> {
+        let (_, mark) = value.strip_suffix(')')?.rsplit_once('(')?;
+        self.field(&format!("{name} ({})", mark.to_lowercase()))
+    }
+
     /// The section of this heading.
     pub fn section(&self, name: &str) -> Option<Section> {
         self.sections.get(name).copied()
@@ -207,6 +218,7 @@ mod tests {
             ("registrant id", None),
             ("registrar street", None),
             ("name server", Some(("name_servers", Kind::Hosts))),
+            ("admin family name", Some(("admin_name", Kind::Joined))),
         ] {
             assert_eq!(key(name), expected, "{name}");
         }
