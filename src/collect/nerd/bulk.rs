@@ -50,7 +50,7 @@ impl Bulk {
         let bound = addresses.len() * DOUBLE + 1;
         let reply = self
             .http
-            .post(&self.config.url, headers, body, bound, self.http.allowed(self.config.timeout.0))
+            .ask_here(&self.config.url, headers, Some(body), bound, self.http.allowed(self.config.timeout.0))
             .await;
         let reply = reply.map_err(|error| BatchError::new(error.status(), error.to_string()))?;
         match reply.status {

@@ -1,8 +1,8 @@
 //! Lists of data that the configuration names by place: a file, a directory of files, or a URL.
 //!
-//! Each place is loaded when first asked for, by one asker while the others wait, and again after a day, or when its
-//! place says (`fresh.rs`). A refresh that fails leaves what there was; a shipped list stands in for one that has not come
-//! yet. What a list means is for its user to say: `rdap/bootstrap.rs`, `whois/servers.rs`.
+//! Each place is loaded when first asked for, once for all who wait, and again after a day, or when its place says
+//! (`fresh.rs`): for that nobody waits. A refresh that fails leaves what there was; a shipped list stands in for one that has
+//! not come yet. What a list means is for its user to say: `rdap/bootstrap.rs`, `whois/servers.rs`.
 
 mod fresh;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -32,12 +32,11 @@ const MAX_FILES: usize = 100;
 /// How long one list may take to come.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// How long to wait for a list that has not come yet, where there is a shipped one to go on with.
+const WITH_SPARE: Duration = Duration::from_secs(5);
+
 /// Lists of one kind, in the order of the configuration.
-pub struct Lists<T> {
-    places: Vec<Place<T>>,
-    http: HttpClient,
-    kind: Kind<T>,
-}
+pub struct Lists<T>(Vec<Arc<Place<T>>>);
 
 /// What the lists of one kind have in common.
 pub struct Kind<T> {
@@ -53,10 +52,12 @@ pub struct Kind<T> {
 
 struct Place<T> {
     at: String,
+    http: HttpClient,
+    kind: Kind<T>,
     shipped: Option<Arc<Vec<T>>>,
     state: RwLock<State<T>>,
-    /// Held by who loads.
-    flight: Mutex<()>,
+    /// Whether it is being loaded.
+    loading: watch::Sender<bool>,
 }
 
 struct State<T> {
@@ -86,11 +87,13 @@ pub struct ListError {
     pub reason: String,
 }
 
-impl<T> Lists<T> {
+impl<T: Send + Sync + 'static> Lists<T> {
     /// The lists at `places`; nothing is loaded yet.
     pub fn new(places: &[String], http: HttpClient, kind: Kind<T>) -> Self {
         let place = |at: &String| Place {
             at: at.clone(),
+            http: http.clone(),
+            kind,
             shipped: (kind.shipped)(at)
                 .and_then(|text| (kind.parse)(text).ok())
                 .map(|list| Arc::new(vec![list])),
@@ -101,17 +104,17 @@ impl<T> Lists<T> {
                 failures: 0,
                 due: None,
             }),
-            flight: Mutex::default(),
+            loading: watch::Sender::new(false),
         };
-        Self { places: places.iter().map(place).collect(), http, kind }
+        Self(places.iter().map(|at| Arc::new(place(at))).collect())
     }
 
     /// All lists that are known, and the first place whose lists are not, or only as shipped: what is not found may be
     /// there.
     pub async fn all(&self, deadline: Instant) -> (Vec<Arc<Vec<T>>>, Option<ListError>) {
-        let places = self.places.iter().map(|place| self.current(place, deadline));
+        let places = self.0.iter().map(|place| place.current(deadline));
         let (mut known, mut missing) = (vec![], None);
-        for (place, lists) in self.places.iter().zip(futures_util::future::join_all(places).await) {
+        for (place, lists) in self.0.iter().zip(futures_util::future::join_all(places).await) {
             match lists {
                 Ok(lists) => known.push(lists),
                 Err(reason) => {
@@ -122,29 +125,50 @@ impl<T> Lists<T> {
         }
         (known, missing)
     }
+}
 
-    async fn current(&self, place: &Place<T>, deadline: Instant) -> Result<Arc<Vec<T>>, String> {
-        let (lists, fresh) = place.look();
-        let _flight = match lists {
-            _ if fresh => return place.known(),
-            // Somebody else refreshes: what there is will do.
-            Some(lists) => match place.flight.try_lock() {
-                Ok(flight) => flight,
-                Err(_) => return Ok(lists),
-            },
-            None => match timeout_at(deadline, place.flight.lock()).await {
-                Ok(flight) => flight,
-                Err(_) => return Err("not loaded in time".to_owned()),
-            },
-        };
-        if place.look().1 {
-            return place.known();
+impl<T: Send + Sync + 'static> Place<T> {
+    /// What there is; what is being loaded is waited for only by who has nothing else.
+    async fn current(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Vec<T>>, String> {
+        let (lists, fresh) = self.look();
+        if !fresh {
+            self.load_aside();
+            match lists {
+                Some(lists) => return Ok(lists),
+                // It has been waited for once, and something stands in.
+                None if self.shipped.is_some() && self.was_tried() => {}
+                None => {
+                    let patience = self.shipped.as_ref().map(|_| Instant::now() + WITH_SPARE);
+                    let until = patience.map_or(deadline, |patience| patience.min(deadline));
+                    let mut loading = self.loading.subscribe();
+                    if timeout_at(until, loading.wait_for(|loading| !loading)).await.is_err() {
+                        return Err("not loaded in time".to_owned());
+                    }
+                }
+            }
         }
-        let loaded = match timeout_at(deadline, self.load(place, deadline)).await {
-            Ok(loaded) => loaded,
-            Err(_) => Err("not loaded in time".to_owned()),
-        };
-        let mut state = place.state.write().unwrap_or_else(PoisonError::into_inner);
+        self.known()
+    }
+
+    /// Has a task load what there is at the place, unless one does already: who asks may go away meanwhile.
+    fn load_aside(self: &Arc<Self>) {
+        if !self.loading.send_if_modified(|loading| !std::mem::replace(loading, true)) {
+            return;
+        }
+        let ended = Ended(self.clone());
+        tokio::spawn(async move {
+            let place = &ended.0;
+            // Somebody else's has ended just now.
+            if !place.look().1 {
+                let deadline = Instant::now() + place.http.wait() + LIMIT;
+                let loaded = timeout_at(deadline, place.load(deadline)).await;
+                place.note(loaded.unwrap_or_else(|_| Err("not loaded in time".to_owned())));
+            }
+        });
+    }
+
+    fn note(&self, loaded: Result<Loaded<T>, String>) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         match loaded {
             Ok(Loaded { lists, version, lifetime }) => {
                 let lists = lists.map(Arc::new).or_else(|| state.lists.take());
@@ -152,29 +176,27 @@ impl<T> Lists<T> {
                 *state = State { lists, version, error: None, failures: 0, due };
             }
             Err(error) => {
-                tracing::warn!(list = place.at, error, "list not loaded");
-                let spare = state.lists.is_some() || place.shipped.is_some();
+                tracing::warn!(list = self.at, error, "list not loaded");
+                let spare = state.lists.is_some() || self.shipped.is_some();
                 let pause = PAUSE * 2_u32.pow(if spare { state.failures } else { 0 });
                 (state.error, state.due) = (Some(error), Some(Instant::now() + pause));
                 state.failures = (state.failures + 1).min(MAX_FAILURES);
             }
         }
-        drop(state);
-        place.known()
     }
 
-    async fn load(&self, place: &Place<T>, deadline: Instant) -> Result<Loaded<T>, String> {
-        if place.at.starts_with("https://") || place.at.starts_with("http://") {
-            return self.get(place, deadline).await;
+    async fn load(&self, deadline: Instant) -> Result<Loaded<T>, String> {
+        if self.at.starts_with("https://") || self.at.starts_with("http://") {
+            return self.get(deadline).await;
         }
-        let texts = files(Path::new(&place.at), self.kind.extension).await?;
+        let texts = files(Path::new(&self.at), self.kind.extension).await?;
         let lists: Result<_, _> = texts.iter().map(|text| (self.kind.parse)(text)).collect();
         Ok(Loaded { lists: Some(lists?), version: Version::default(), lifetime: fresh::DAY })
     }
 
-    async fn get(&self, place: &Place<T>, deadline: Instant) -> Result<Loaded<T>, String> {
-        let url = Url::parse(&place.at).map_err(|error| error.to_string())?;
-        let known = place.version();
+    async fn get(&self, deadline: Instant) -> Result<Loaded<T>, String> {
+        let url = Url::parse(&self.at).map_err(|error| error.to_string())?;
+        let known = self.version();
         let mut headers: HeaderMap = known.iter().flat_map(Version::condition).collect();
         headers.insert(ACCEPT, HeaderValue::from_static(self.kind.accept));
         let reply = self.http.get_with(&url, headers, MAX_LIST, Allowed { limit: LIMIT, deadline }).await;
@@ -189,9 +211,7 @@ impl<T> Lists<T> {
             (status, _) => Err(format!("HTTP status {}", status.as_u16())),
         }
     }
-}
 
-impl<T> Place<T> {
     /// The version of the lists that there are; `None` if there are none.
     fn version(&self) -> Option<Version> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
@@ -204,12 +224,33 @@ impl<T> Place<T> {
         (state.lists.clone(), state.due.is_some_and(|due| Instant::now() < due))
     }
 
+    fn was_tried(&self) -> bool {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).due.is_some()
+    }
+
     /// What there is, or the last error.
     fn known(&self) -> Result<Arc<Vec<T>>, String> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         state.lists.clone().ok_or_else(|| state.error.clone().unwrap_or_default())
     }
 }
+
+/// Says that loading has ended, of whatever cause.
+struct Ended<T>(Arc<Place<T>>);
+
+impl<T> Drop for Ended<T> {
+    fn drop(&mut self) {
+        self.0.loading.send_replace(false);
+    }
+}
+
+impl<T> Clone for Kind<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Kind<T> {}
 
 /// The texts of a file, or of the files in a directory in the order of their names.
 async fn files(path: &Path, extension: &str) -> Result<Vec<String>, String> {

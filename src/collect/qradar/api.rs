@@ -115,7 +115,7 @@ impl Api {
             (ACCEPT, HeaderValue::from_static("application/json")),
         ]);
         let time = self.http.allowed(self.config.timeout.0);
-        let reply = self.http.get_here(&url, headers, self.config.max_body.bytes(), time).await;
+        let reply = self.http.ask_here(&url, headers, None, self.config.max_body.bytes(), time).await;
         let reply = reply.map_err(|error| failed(error.status(), &error.to_string()))?;
         match reply.status {
             StatusCode::OK => serde_json::from_slice(&reply.body).map_err(|error| {

@@ -176,28 +176,21 @@ impl HttpClient {
         Err(HttpError::Redirect)
     }
 
-    /// Gets a resource with `headers` that are for this service only: a redirect is an answer like any other.
-    pub async fn get_here(
+    /// Asks with `headers` that are for this service only, and posts `body` where there is one: a redirect is an answer like
+    /// any other.
+    pub async fn ask_here(
         &self,
         url: &Url,
         headers: HeaderMap,
+        body: Option<Bytes>,
         max_body: usize,
         time: Allowed,
     ) -> Result<Reply, HttpError> {
-        Ok(self.send(url, self.client.get(url.clone()).headers(headers), max_body, time).await?.0)
-    }
-
-    /// Posts `body`; a redirect is an answer like any other, so that credentials stay with the service they are for.
-    pub async fn post(
-        &self,
-        url: &Url,
-        headers: HeaderMap,
-        body: Bytes,
-        max_body: usize,
-        time: Allowed,
-    ) -> Result<Reply, HttpError> {
-        let request = self.client.post(url.clone()).headers(headers).body(body);
-        Ok(self.send(url, request, max_body, time).await?.0)
+        let request = match body {
+            Some(body) => self.client.post(url.clone()).body(body),
+            None => self.client.get(url.clone()),
+        };
+        Ok(self.send(url, request.headers(headers), max_body, time).await?.0)
     }
 
     /// Sends one request; the answer comes with its `Location`.

@@ -3,12 +3,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::collect::net::loopback::{Server, client, http, soon};
+use crate::collect::net::loopback::{Reply, Server, client, http, soon};
 
 fn lists(places: &[String]) -> Lists<i32> {
     let parse = |text: &str| text.trim().parse::<i32>().map_err(|error| error.to_string());
     let shipped = |place: &str| place.ends_with("/shipped").then_some("7");
     Lists::new(places, client(&[]), Kind { extension: "txt", accept: "text/plain", parse, shipped })
+}
+
+/// What there is after a look, and after what the look has started.
+async fn refreshed(lists: &Lists<i32>) -> (Vec<Arc<Vec<i32>>>, Option<ListError>) {
+    lists.all(soon()).await;
+    lists.0[0].loading.subscribe().wait_for(|loading| !loading).await.unwrap();
+    lists.all(soon()).await
 }
 
 fn numbers(lists: &[Arc<Vec<i32>>]) -> Vec<i32> {
@@ -63,16 +70,47 @@ async fn is_loaded_once_for_all_askers_and_kept_when_a_refresh_fails() {
     assert_eq!(server.asked().len(), 1);
 
     BROKEN.store(true, Ordering::SeqCst);
-    let expire = || lists.places[0].state.write().unwrap().due = Some(Instant::now());
+    let expire = || lists.0[0].state.write().unwrap().due = Some(Instant::now());
     expire();
-    assert_eq!(numbers(&lists.all(soon()).await.0), [1]);
-    assert_eq!(numbers(&lists.all(soon()).await.0), [1]);
+    assert_eq!(numbers(&refreshed(&lists).await.0), [1]);
+    assert_eq!(numbers(&refreshed(&lists).await.0), [1]);
     assert_eq!(server.asked().len(), 2, "not asked again right after a failure");
+}
 
-    // While somebody else loads, what there is will do.
-    expire();
-    let _flight = lists.places[0].flight.lock().await;
+/// A list that is due is asked for at a server that never answers.
+#[tokio::test]
+async fn nobody_waits_for_a_refresh() {
+    static SILENT: AtomicBool = AtomicBool::new(false);
+    let server = Server::http(|_| match SILENT.load(Ordering::SeqCst) {
+        false => http("200 OK", "", "1"),
+        true => Reply::Hang(vec![]),
+    })
+    .await;
+    let lists = lists(&[format!("http://{}/", server.address)]);
     assert_eq!(numbers(&lists.all(soon()).await.0), [1]);
+    SILENT.store(true, Ordering::SeqCst);
+    lists.0[0].state.write().unwrap().due = Some(Instant::now());
+    let (known, missing) = lists.all(soon()).await;
+    assert_eq!((numbers(&known), missing), (vec![1], None));
+    assert!(*lists.0[0].loading.borrow(), "it is under way");
+}
+
+/// The asker goes away before the list comes; the next one has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stops_waiting_stops_no_loading() {
+    let (release, released) = std::sync::mpsc::sync_channel::<()>(1);
+    let released = std::sync::Mutex::new(released);
+    let server = Server::http(move |_| {
+        tokio::task::block_in_place(|| released.lock().unwrap().recv().unwrap());
+        http("200 OK", "", "1")
+    })
+    .await;
+    let lists = lists(&[format!("http://{}/", server.address)]);
+    let (known, missing) = lists.all(Instant::now()).await;
+    assert_eq!((numbers(&known), missing.unwrap().reason), (vec![], "not loaded in time".to_owned()));
+    release.send(()).unwrap();
+    assert_eq!(numbers(&lists.all(soon()).await.0), [1]);
+    assert_eq!(server.asked().len(), 1);
 }
 
 #[tokio::test]
@@ -83,13 +121,13 @@ async fn is_asked_for_again_only_if_it_is_another() {
     })
     .await;
     let lists = lists(&[format!("http://{}/", server.address)]);
-    let due = || lists.places[0].state.read().unwrap().due.unwrap() - Instant::now();
-    let expire = || lists.places[0].state.write().unwrap().due = Some(Instant::now());
+    let due = || lists.0[0].state.read().unwrap().due.unwrap() - Instant::now();
+    let expire = || lists.0[0].state.write().unwrap().due = Some(Instant::now());
     assert_eq!(numbers(&lists.all(soon()).await.0), [1]);
     assert!(due() > Duration::from_secs(600));
     for requests in [2, 3] {
         expire();
-        let (known, missing) = lists.all(soon()).await;
+        let (known, missing) = refreshed(&lists).await;
         assert_eq!((numbers(&known), missing), (vec![1], None));
         assert_eq!(server.asked().len(), requests);
         assert!(due() <= Duration::from_secs(600), "as long as the answer without a list says");
@@ -114,11 +152,11 @@ async fn the_shipped_list_stands_in_until_the_list_comes() {
     })
     .await;
     let lists = lists(&[format!("http://{}/shipped", server.address)]);
-    let expire = || lists.places[0].state.write().unwrap().due = Some(Instant::now());
-    let pause = || lists.places[0].state.read().unwrap().due.unwrap() - Instant::now();
+    let expire = || lists.0[0].state.write().unwrap().due = Some(Instant::now());
+    let pause = || lists.0[0].state.read().unwrap().due.unwrap() - Instant::now();
     let mut longest = Duration::ZERO;
     for _ in 0..3 {
-        let (known, missing) = lists.all(soon()).await;
+        let (known, missing) = refreshed(&lists).await;
         // What is not in it may be in the list.
         assert_eq!((numbers(&known), missing.unwrap().reason), (vec![7], "HTTP status 500".to_owned()));
         assert!(pause() > longest, "the pauses grow");
@@ -126,10 +164,10 @@ async fn the_shipped_list_stands_in_until_the_list_comes() {
         expire();
     }
     BROKEN.store(false, Ordering::SeqCst);
-    let (known, missing) = lists.all(soon()).await;
+    let (known, missing) = refreshed(&lists).await;
     assert_eq!((numbers(&known), missing), (vec![1], None));
     BROKEN.store(true, Ordering::SeqCst);
     expire();
-    let (known, missing) = lists.all(soon()).await;
+    let (known, missing) = refreshed(&lists).await;
     assert_eq!((numbers(&known), missing), (vec![1], None), "what came is kept");
 }

@@ -135,7 +135,7 @@ async fn a_post_does_not_follow_redirects() {
     let server = Server::http(|_| http("302 Found", "location: /other\r\n", "")).await;
     let url = Url::parse(&format!("http://{}/in", server.address)).unwrap();
     let body = Bytes::from_static(b"abc");
-    let reply = client(&[]).post(&url, HeaderMap::new(), body, 100, allowed()).await.unwrap();
+    let reply = client(&[]).ask_here(&url, HeaderMap::new(), Some(body), 100, allowed()).await.unwrap();
     assert_eq!(reply.status, StatusCode::FOUND);
     assert_eq!(server.paths(), ["/in"]);
     assert_eq!(server.asked()[0].body, b"abc");
