@@ -3,6 +3,7 @@
 //! A pinger of our own: see `docs/decisions/0010-own-pinger.md`. Decides how many series are under way and what a machine
 //! that may not ping is told. Next: `run.rs` for the thread, `socket.rs`, `flights.rs`, `packet.rs`, `pace.rs`.
 
+mod filter;
 mod flights;
 mod pace;
 mod packet;

@@ -65,18 +65,27 @@ impl Family {
         }
     }
 
-    const fn reply(self) -> u8 {
+    pub(super) const fn reply(self) -> u8 {
         match self {
             Self::V4 => 0,
             Self::V6 => 129,
         }
     }
 
+    /// The ICMP types of destination unreachable and of time exceeded.
+    pub(super) const fn faults(self) -> [u8; 2] {
+        match self {
+            Self::V4 => [3, 11],
+            Self::V6 => [1, 3],
+        }
+    }
+
     /// The fault that an ICMP type stands for; of others a request may still be answered.
-    pub(super) const fn fault(self, icmp_type: u8) -> Option<Fault> {
-        match (self, icmp_type) {
-            (Self::V4, 3) | (Self::V6, 1) => Some(Fault::Unreachable),
-            (Self::V4, 11) | (Self::V6, 3) => Some(Fault::TimeExceeded),
+    pub(super) fn fault(self, icmp_type: u8) -> Option<Fault> {
+        let [unreachable, time_exceeded] = self.faults();
+        match icmp_type {
+            found if found == unreachable => Some(Fault::Unreachable),
+            found if found == time_exceeded => Some(Fault::TimeExceeded),
             _ => None,
         }
     }

@@ -15,6 +15,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, 
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::filter;
 use super::packet::{Family, Identity, REQUEST, Said};
 use crate::collect::net::seam::PingError;
 
@@ -86,11 +87,10 @@ impl EchoSocket {
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true).map_err(io::Error::from)?;
         match family {
             // A raw socket reads errors like any other message.
-            _ if raw => Ok(()),
-            Family::V4 => setsockopt(&socket, sockopt::Ipv4RecvErr, &true),
-            Family::V6 => setsockopt(&socket, sockopt::Ipv6RecvErr, &true),
-        }
-        .map_err(io::Error::from)?;
+            _ if raw => filter::attach(&socket, family, identity),
+            Family::V4 => setsockopt(&socket, sockopt::Ipv4RecvErr, &true).map_err(io::Error::from),
+            Family::V6 => setsockopt(&socket, sockopt::Ipv6RecvErr, &true).map_err(io::Error::from),
+        }?;
         let control = nix::cmsg_space!(TimeSpec, libc::sock_extended_err, libc::sockaddr_in6);
         Ok(Self { socket, family, raw, identity, control, emptied: Instant::now() })
     }
@@ -243,7 +243,11 @@ fn is_no_route(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    use super::super::packet::Token;
     use super::*;
+    use crate::collect::net::network::own;
 
     #[test]
     fn a_clock_that_is_set_moves_a_reply_no_further_than_it_can_have_come() {
@@ -255,6 +259,29 @@ mod tests {
         assert_eq!(came(of_day - Duration::from_secs(3600)), emptied, "the clock was set forth");
         let after = came(of_day + Duration::from_secs(3600));
         assert!(after >= emptied && after <= Instant::now().max(emptied), "the clock was set back");
+    }
+
+    #[test]
+    fn a_raw_socket_is_given_what_matters_only() {
+        let Some(_network) = own(module_path!(), "a_raw_socket_is_given_what_matters_only", &[]) else {
+            return;
+        };
+        for (family, address) in [(Family::V4, "127.0.0.1"), (Family::V6, "::1")] {
+            let open = |identifier| EchoSocket::open(family, Identity { cookie: 7, identifier }).unwrap();
+            let (mut ours, mut others) = (open(1), open(2));
+            let request = ours.identity.request(family, 0, Token { series: 1, slot: 0, number: 0 });
+            let mut heard = vec![];
+            assert!(ours.raw);
+            assert_eq!(ours.send(address.parse().unwrap(), &request, &mut heard).unwrap(), Sent::Out);
+            let mut files = [PollFd::new(ours.as_fd(), PollFlags::POLLIN)];
+            poll(&mut files, PollTimeout::from(10_000_u16)).unwrap();
+            let read = |socket: &mut EchoSocket| {
+                let mut buffer = [0; MESSAGE];
+                std::iter::from_fn(|| socket.read(&mut buffer, MsgFlags::empty()).ok()).count()
+            };
+            // The loopback hands over the reply before the send returns.
+            assert_eq!((read(&mut ours), read(&mut others)), (1, 0), "{address}");
+        }
     }
 
     #[test]
