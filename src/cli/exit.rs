@@ -26,6 +26,7 @@ pub fn all_codes() -> Vec<&'static Code> {
         .chain(crate::collect::codes())
         .chain(crate::config::CONFIG_CODES.iter().copied())
         .chain(crate::embed::EMBED_CODES.iter().copied())
+        .chain(crate::flow::PLACEMENT_CODES.iter().copied())
         .chain(crate::io::IO_CODES.iter().copied())
         .chain(crate::lab::LAB_CODES.iter().copied())
         .chain(crate::spec::SPEC_CODES.iter().copied())

@@ -14,7 +14,7 @@ use crate::spec::{Drawing, draw};
 pub async fn validate(layers: &Layers, args: &Validate) -> Result<Exit, Failure> {
     let (mut settings, plan) = start::open(layers, &args.spec)?;
     let mut checked = vec!["configuration", "dataflow"];
-    let (nodes, topics) = (plan.collects.len() + usize::from(plan.join.is_some()), plan.topics.len());
+    let (nodes, topics) = (plan.node_names().len(), plan.topics.len());
     let name = plan.name.clone();
     if args.probe {
         // A directory of its own: the state of a running job is not touched.

@@ -9,6 +9,7 @@ use super::*;
 use crate::clock::Millis;
 use crate::codec::{Format, Schemas, TopicCodec};
 use crate::config::{Loader, Settings};
+use crate::error::Failure;
 use crate::flow::headers::{COLLECTORS, COMPLETE, NOT_ASKED, REVISION};
 use crate::io::embedded::Log;
 use crate::io::{Fetched, Outgoing, RawRecord, partition_of};
@@ -17,6 +18,8 @@ use crate::spec::Plan;
 
 /// How long anything may take before a test gives up; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+mod placement;
 
 /// A running join.
 struct Job {
@@ -30,6 +33,10 @@ struct Job {
 impl Job {
     /// Starts `flow` on the state in `dir`.
     async fn start(dir: &Path, flow: &str, settings: &[&str]) -> Self {
+        Self::try_start(dir, flow, settings).await.unwrap()
+    }
+
+    async fn try_start(dir: &Path, flow: &str, settings: &[&str]) -> Result<Self, Failure> {
         let mut loader = Loader::new();
         loader.set(&format!("state.dir={}", dir.join("state").display())).unwrap();
         let usual = ["topics.partitions=2", "topics.format=json", "admin.listen=", "engine.workers=1"];
@@ -40,7 +47,7 @@ impl Job {
         let plan = crate::spec::parse("flow.yaml", flow, settings.topics.format).unwrap();
         let process = Process::embedded(settings.clone(), plan.clone(), None).unwrap();
         let (log, schemas) = (process.log.clone().unwrap(), process.schemas.clone());
-        Self { service: Service::start(process).await.unwrap(), log, schemas, settings, plan }
+        Ok(Self { service: Service::start(process).await?, log, schemas, settings, plan })
     }
 
     /// Writes a result of `name` at a time of the stream.
@@ -66,6 +73,10 @@ impl Job {
         let mut record = RawRecord { key, value, time, ..RawRecord::default() };
         headers.iter().for_each(|(name, value)| record.headers.push(name, (*value).to_owned()));
         let partition = partition_of(name.as_bytes(), self.log.topics().partitions());
+        self.append(topic, partition, record);
+    }
+
+    fn append(&self, topic: &str, partition: u32, record: RawRecord) {
         let topic = self.log.topics().find(topic).unwrap();
         self.log.append(&[Outgoing { topic, partition, record }], self.log.store().batch()).unwrap();
     }

@@ -76,7 +76,7 @@ pub struct Deliver {
     pub outbox: Outbox,
     /// What the operators of the worker share.
     pub shared: Rc<Shared>,
-    /// The nodes, for calls that were lost.
+    /// The nodes that make calls, for those that were lost.
     pub nodes: Vec<Arc<dyn Work>>,
     /// Messages from outside.
     pub mailbox: Mailbox<DeliverMessage>,
@@ -214,11 +214,15 @@ impl Deliver {
                     // The partition was given away meanwhile: its new owner makes the call again.
                     return;
                 };
-                let outputs = outputs.unwrap_or_else(|Lost| self.nodes[node].lost(&request.job));
+                let lost = |Lost| self.nodes.get(node).map_or_else(Vec::new, |work| work.lost(&request.job));
+                let outputs = outputs.unwrap_or_else(lost);
                 state.batch.extend(outputs);
                 progress.finish(node, place.offset);
                 let (low, now) = (progress.low(), self.clock.now());
-                self.shared.waiting.borrow_mut().finished(place.partition, place.topic, low, now);
+                // What has no call goes to other partitions.
+                self.shared.waits(node >= self.nodes.len(), |waiting| {
+                    waiting.finished(place.partition, place.topic, low, now);
+                });
                 self.shared.changed.borrow_mut().insert((place.topic, place.partition));
                 state.moved = true;
             }

@@ -1,8 +1,8 @@
 //! A flow: the one place where transports, codecs, collectors, the join and timely are named together.
 //!
 //! A checked plan becomes the same dataflow on every worker (`worker.rs`); partitions are brought to the workers
-//! (`assign.rs`), requests become calls (`requests.rs`, `node.rs`), results are joined (`join/`), and everything leaves
-//! through one end that decides when to cut (`deliver.rs`). What is known of a name: `look.rs`. Start with `run.rs`.
+//! (`assign.rs`), requests become calls (`requests.rs`, `node.rs`), results are brought to where they belong
+//! (`repartition.rs`, `placement.rs`) and joined (`join/`), and everything leaves through one end that decides when to cut (`deliver.rs`). What is known of a name: `look.rs`. Start with `run.rs`.
 
 mod assign;
 mod dead_letter;
@@ -14,6 +14,8 @@ mod look;
 mod node;
 mod oversize;
 mod parts;
+mod placement;
+mod repartition;
 mod requests;
 mod run;
 mod settings;
@@ -27,5 +29,6 @@ pub use join::{OpenName, OpenPart, stream_time};
 pub use look::{Looked, Lookout, stored};
 pub use node::run_of;
 pub use parts::Collectors;
+pub use placement::PLACEMENT_CODES;
 pub use run::{Flow, FlowParts, topics};
 pub use settings::{EngineConfig, FlowSettings, JoinConfig, ShutdownConfig, StateConfig, TopicsConfig};

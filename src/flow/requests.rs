@@ -78,6 +78,8 @@ pub struct RequestFeed {
     pub failed: Rc<dyn Fn(IoError)>,
     /// Names come in here: nothing is read while the join is full.
     pub entry: bool,
+    /// Its records go to other partitions.
+    pub moves: bool,
     /// The partitions, by number.
     pub partitions: BTreeMap<u32, (Box<dyn Reader>, u64)>,
     /// The partition that has the next turn.
@@ -96,13 +98,13 @@ impl RequestFeed {
                 let progress = Progress::resume(generation, self.nodes.clone(), committed.as_ref(), meter);
                 self.shared.requests.borrow_mut().insert((self.topic, partition), progress);
                 if !self.entry {
-                    self.shared.waiting.borrow_mut().open(partition, self.topic);
+                    self.shared.waits(self.moves, |waiting| waiting.open(partition, self.topic));
                 }
                 self.partitions.insert(partition, (reader, generation));
             }
             RequestMessage::Close(partition) => {
                 self.partitions.remove(&partition);
-                self.shared.waiting.borrow_mut().close(partition, self.topic);
+                self.shared.waits(self.moves, |waiting| waiting.close(partition, self.topic));
             }
             RequestMessage::Stop => {
                 self.partitions.clear();
@@ -127,7 +129,9 @@ impl RequestFeed {
                 Ok(Polled::Record(fetched)) => fetched,
                 Ok(nothing @ (Polled::Empty | Polled::End)) => {
                     let (at_end, now) = (matches!(nothing, Polled::End), self.clock.now());
-                    shared.waiting.borrow_mut().found_empty(partition, self.topic, at_end, now);
+                    shared.waits(self.moves, |waiting| {
+                        waiting.found_empty(partition, self.topic, at_end, now);
+                    });
                     return false;
                 }
                 Err(error) => {
@@ -135,7 +139,8 @@ impl RequestFeed {
                     return false;
                 }
             };
-            shared.waiting.borrow_mut().read(partition, self.topic, fetched.offset, fetched.record.time);
+            let (offset, time) = (fetched.offset, fetched.record.time);
+            shared.waits(self.moves, |waiting| waiting.read(partition, self.topic, offset, time));
             let work = progress.begin(fetched.offset);
             self.shared.changed.borrow_mut().insert((self.topic, partition));
             if work == 0 {
@@ -159,7 +164,7 @@ impl Feed for RequestFeed {
         }
         if self.stopped {
             self.shared.set_busy(self.source, false);
-            self.shared.waiting.borrow_mut().hold(self.topic, false);
+            self.shared.waits(self.moves, |waiting| waiting.hold(self.topic, false));
             return Pull::Done;
         }
         if self.entry && self.shared.join_full.get() {
@@ -167,7 +172,7 @@ impl Feed for RequestFeed {
             return Pull::Idle(None);
         }
         if !self.shared.outbox_open.get() {
-            self.shared.waiting.borrow_mut().hold(self.topic, true);
+            self.shared.waits(self.moves, |waiting| waiting.hold(self.topic, true));
             return Pull::Idle(None);
         }
         let mut more = false;
@@ -186,7 +191,7 @@ impl Feed for RequestFeed {
         if full {
             self.credit.wake_when_open(self.activator.clone());
         }
-        self.shared.waiting.borrow_mut().hold(self.topic, more || full);
+        self.shared.waits(self.moves, |waiting| waiting.hold(self.topic, more || full));
         self.shared.set_busy(self.source, more && !full);
         if more && !full { Pull::More } else { Pull::Idle(None) }
     }
@@ -204,6 +209,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::engine::{Epoch, source};
+    use crate::flow::waiting::Moving;
     use crate::io::{Fetched, RawRecord, Wake};
     use crate::telemetry::Meters;
 
@@ -231,7 +237,7 @@ mod tests {
             let all: usize = sizes.iter().sum();
             let count = Rc::new(std::cell::Cell::new(0));
             let counted = count.clone();
-            let shared = Shared::new();
+            let shared = Shared::new(0, Moving::default());
             shared.join_full.set(true);
             let mut door = None;
             worker.dataflow::<Epoch, _, _>(|scope| {
@@ -242,6 +248,7 @@ mod tests {
                     RequestFeed {
                         source: 0,
                         entry: true,
+                        moves: false,
                         topic: Topic(0),
                         name: "t".to_owned(),
                         nodes: vec![(0, "n".to_owned())],

@@ -14,16 +14,19 @@ use super::deliver::DeliverMessage;
 use super::join::{FeedSetup, JoinRows, JoinSetup, ResultMessage};
 use super::oversize::Oversize;
 use super::parts::{Collectors, Parts};
+use super::placement::{Placement, check_placement};
+use super::repartition::Repartition;
 use super::requests::RequestMessage;
 use super::settings::FlowSettings;
+use super::waiting::Moving;
 use super::worker::{WorkerPlan, build};
 use crate::clock::SharedClock;
 use crate::codec::{PartKind, PartReader, Schemas, Splicer};
 use crate::engine::{OnPanic, Pace, Workers};
 use crate::error::{Exit, Failure};
-use crate::io::{IoError, Subscription, Topics, Transport};
+use crate::io::{IoError, Subscription, Topic, Topics, Transport};
 use crate::join::{Policy, Reading, Windows};
-use crate::spec::{JoinNode, Plan};
+use crate::spec::{JoinNode, Plan, RepartitionNode};
 use crate::state::Store;
 use crate::telemetry::{Health, Meters};
 
@@ -73,6 +76,7 @@ impl Flow {
     pub async fn start(parts: FlowParts) -> Result<Self, Failure> {
         let FlowParts { plan, topics, transport, group, store, schemas, collectors, settings, meters, clock } =
             parts;
+        check_placement(&plan, &topics, transport.clone()).await?;
         let failure = Arc::new(FailureSlot::new(meters.clone()));
         let failed: Arc<dyn Fn(IoError) + Send + Sync> = {
             let failure = failure.clone();
@@ -97,12 +101,14 @@ impl Flow {
             let limit = node.concurrency.unwrap_or(settings.engine.concurrency) as usize;
             nodes.push((work, node.name.clone(), from, limit));
         }
+        let ways = ways(&plan, &topics, &dead_letters, &meters)?;
         let join = match &plan.join {
             None => None,
             Some(node) => {
                 let feed = FeedSetup {
                     parts: part_readers(&plan, node, &settings, &schemas),
                     names: node.from.iter().map(|(_, topic)| topic.clone()).collect(),
+                    fed_by: node.from.iter().map(|(_, topic)| fed_by(&plan, &topics, topic)).collect(),
                     tokio: Handle::current(),
                     clock: clock.clone(),
                     meters: meters.clone(),
@@ -120,6 +126,11 @@ impl Flow {
                         .map(|(kind, topic)| Some((*kind, topics.find(topic)?)))
                         .collect::<Option<_>>()
                         .ok_or(IoError::Stopped)?,
+                    placements: node
+                        .from
+                        .iter()
+                        .map(|(_, topic)| Placement::new(topic, topics.partitions(), &meters))
+                        .collect(),
                     to: topics.find(&node.to).ok_or(IoError::Stopped)?,
                     splicer: if reference { splicer.for_reference() } else { splicer },
                     rows: rows.clone(),
@@ -139,6 +150,8 @@ impl Flow {
         let count = settings.engine.worker_count();
         let worker_plan = WorkerPlan {
             nodes,
+            ways,
+            moving: Moving::new(count),
             join,
             entry: plan.entry().and_then(|entry| topics.find(entry)),
             topics: topics.clone(),
@@ -272,6 +285,33 @@ fn part_readers(plan: &Plan, node: &JoinNode, settings: &FlowSettings, schemas: 
         if reading == Reading::Reference { reader.for_reference() } else { reader }
     };
     node.from.iter().map(reader).collect()
+}
+
+/// The ways between partitions.
+fn ways(
+    plan: &Plan,
+    topics: &Topics,
+    dead_letters: &DeadLetters,
+    meters: &Meters,
+) -> Result<Vec<Repartition>, IoError> {
+    let way = |node: &RepartitionNode| {
+        Some(Repartition {
+            name: node.name.clone(),
+            kind: node.kind,
+            from: topics.find(&node.from)?,
+            to: topics.find(&node.to)?,
+            partitions: topics.partitions(),
+            dead_letters: dead_letters.clone(),
+            moved: meters.repartitioned.of(&node.from),
+        })
+    };
+    plan.repartitions.iter().map(way).collect::<Option<_>>().ok_or(IoError::Stopped)
+}
+
+/// The topics whose records are brought to `topic` from other partitions.
+fn fed_by(plan: &Plan, topics: &Topics, topic: &str) -> Vec<Topic> {
+    let ways = plan.repartitions.iter().filter(|way| way.to == topic);
+    ways.filter_map(|way| topics.find(&way.from)).collect()
 }
 
 /// The rules of a join.

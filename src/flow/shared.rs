@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use timely::scheduling::Activator;
 
-use super::waiting::Waiting;
+use super::waiting::{Moving, Waiting};
 use crate::clock::Millis;
 use crate::engine::Tracker;
 use crate::io::{Position, Topic};
@@ -25,6 +25,10 @@ pub struct Shared {
     pub requests: RefCell<BTreeMap<(Topic, u32), Progress>>,
     /// What waits to be read of the requests that follow from others: as long as they wait, the join's time does, too.
     pub waiting: RefCell<Waiting>,
+    /// The same of what goes to other partitions, of all workers.
+    pub moving: Moving,
+    /// The number of this worker.
+    worker: usize,
     /// Partitions whose position changed since the last cut.
     pub changed: RefCell<BTreeSet<(Topic, u32)>>,
     /// Whether the outbox takes more; sources stop while it does not.
@@ -61,11 +65,16 @@ pub struct Progress {
 }
 
 impl Shared {
-    /// A worker's shared state.
-    pub fn new() -> Rc<Self> {
-        let shared = Self::default();
+    /// The shared state of a worker.
+    pub fn new(worker: usize, moving: Moving) -> Rc<Self> {
+        let shared = Self { worker, moving, ..Self::default() };
         shared.outbox_open.set(true);
         Rc::new(shared)
+    }
+
+    /// Changes what waits on this worker: of requests, or of what goes to other partitions.
+    pub fn waits(&self, moves: bool, change: impl FnOnce(&mut Waiting)) {
+        if moves { change(&mut self.moving.of(self.worker)) } else { change(&mut self.waiting.borrow_mut()) }
     }
 
     /// Notes whether source `source` found something.

@@ -5,9 +5,10 @@
 //! arrive. No call takes longer than `engine.call_limit`, so time does not stand still for longer than that.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Millis;
-use crate::engine::align::Head;
+use crate::engine::align::{Head, stream_time};
 use crate::io::Topic;
 
 /// How long a result may take to the join: a cut, its commit and a fetch.
@@ -99,29 +100,104 @@ impl Waiting {
 
     /// What is in front of the requests of a partition, by their times.
     pub fn heads(&mut self, partition: u32, now: Millis) -> Vec<Head> {
-        let fronts = self.fronts.range_mut((partition, Topic(0))..);
+        let Self { fronts, held } = self;
+        let fronts = fronts.range_mut((partition, Topic(0))..);
         let fronts = fronts.take_while(|((of, _), _)| *of == partition);
         fronts
             .flat_map(|((_, topic), front)| {
-                while front.finished.front().is_some_and(|(_, until)| *until <= now) {
-                    front.finished.pop_front();
-                }
-                let head = match front.head {
-                    Head::Empty { .. } | Head::End if self.held.contains(topic) => Head::At(front.looked),
-                    head => head,
-                };
-                let open = front.open.front().map(|(_, time)| Head::At(*time));
-                let finished = front.finished.front().map(|(time, _)| Head::At(*time));
-                [Some(head), open, finished].into_iter().flatten()
+                let unread = front.unread(held.contains(topic));
+                unread.into_iter().chain(front.on_their_way(now))
             })
             .collect()
+    }
+
+    /// What is in front of all partitions of a topic: what is not finished, and what is on its way.
+    fn of_topic(&mut self, topic: Topic, now: Millis) -> (Vec<Head>, Vec<Head>) {
+        let held = self.held.contains(&topic);
+        let (mut unread, mut on_their_way) = (Vec::new(), Vec::new());
+        for (_, front) in self.fronts.iter_mut().filter(|((_, of), _)| *of == topic) {
+            unread.extend(front.unread(held));
+            on_their_way.extend(front.on_their_way(now));
+        }
+        (unread, on_their_way)
+    }
+}
+
+impl Front {
+    fn unread(&self, held: bool) -> impl Iterator<Item = Head> + use<> {
+        let head = match self.head {
+            Head::Empty { .. } | Head::End if held => Head::At(self.looked),
+            head => head,
+        };
+        let open = self.open.front().map(|(_, time)| Head::At(*time));
+        [Some(head), open].into_iter().flatten()
+    }
+
+    fn on_their_way(&mut self, now: Millis) -> Option<Head> {
+        while self.finished.front().is_some_and(|(_, until)| *until <= now) {
+            self.finished.pop_front();
+        }
+        self.finished.front().map(|(time, _)| Head::At(*time))
+    }
+}
+
+/// The fronts of the topics whose records go to other partitions. What is in front of any partition may belong to any, so
+/// all workers of the process see all of them; each moves its own.
+#[derive(Clone)]
+pub struct Moving(Arc<[Mutex<Waiting>]>);
+
+/// What of a topic whose records go to other partitions is not where it belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// The least time of what is not written yet.
+    pub unwritten: Millis,
+    /// The least time of that, and of what may not have arrived yet.
+    pub arriving: Millis,
+}
+
+impl Behind {
+    /// Nothing is behind.
+    pub fn none(now: Millis) -> Self {
+        Self { unwritten: now, arriving: now }
+    }
+
+    /// What is behind of either.
+    pub fn least(self, other: Self) -> Self {
+        Self { unwritten: self.unwritten.min(other.unwritten), arriving: self.arriving.min(other.arriving) }
+    }
+}
+
+impl Default for Moving {
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
+impl Moving {
+    /// The fronts of so many workers.
+    pub fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| Mutex::default()).collect())
+    }
+
+    /// The fronts of one worker.
+    pub fn of(&self, worker: usize) -> MutexGuard<'_, Waiting> {
+        self.0[worker].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is behind of a topic; the present for what is not.
+    pub fn behind(&self, topic: Topic, now: Millis) -> Behind {
+        let of = |worker| {
+            let (unread, on_their_way) = self.of(worker).of_topic(topic, now);
+            let unwritten = stream_time(&unread, now);
+            Behind { unwritten, arriving: unwritten.min(stream_time(&on_their_way, now)) }
+        };
+        (0..self.0.len()).map(of).fold(Behind::none(now), Behind::least)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::align::stream_time;
 
     #[test]
     fn time_stays_behind_what_waits() {
@@ -165,5 +241,34 @@ mod tests {
         assert!(waiting.fronts[&(0, topic)].open.len() <= 10);
         waiting.finished(0, topic, 100_000, 2000);
         assert_eq!(stream_time(&waiting.heads(0, 2000 + TRAVEL), 2000 + TRAVEL), 2000 + TRAVEL);
+    }
+
+    /// Whatever partition and worker it is on, what waits to go to other partitions holds time; once it is written, only
+    /// until it has arrived.
+    #[test]
+    fn what_is_moved_is_behind_for_every_partition() {
+        const NOW: Millis = 1_000_000;
+        let (moving, topic) = (Moving::new(2), Topic(3));
+        let behind = |now| {
+            let Behind { unwritten, arriving } = moving.behind(topic, now);
+            (unwritten, arriving)
+        };
+        assert_eq!(behind(NOW), (NOW, NOW), "nothing is moved here");
+        for partition in 0..2 {
+            moving.of(partition as usize).open(partition, topic);
+            moving.of(partition as usize).found_empty(partition, topic, true, NOW);
+        }
+        assert_eq!(behind(NOW), (NOW, NOW), "all is read");
+        moving.of(1).read(1, topic, 0, 500);
+        moving.of(1).found_empty(1, topic, true, NOW);
+        assert_eq!(behind(NOW), (500, 500));
+        moving.of(1).finished(1, topic, 1, NOW);
+        assert_eq!(behind(NOW), (NOW, 500));
+        assert_eq!(behind(NOW + TRAVEL), (NOW + TRAVEL, NOW + TRAVEL));
+        assert_eq!(
+            moving.behind(Topic(4), NOW),
+            Behind { unwritten: NOW, arriving: NOW },
+            "of another topic"
+        );
     }
 }

@@ -1,9 +1,11 @@
-//! The dataflow of one worker: a source for each request topic, a call for each node, the join, and the common end.
+//! The dataflow of one worker: a source for each request topic, a call for each node, ways between partitions, the join, and
+//! the common end.
 //!
 //! ```text
 //! requests ──> call zone ──┐
 //! requests ──> call dns  ──┤
 //!    ...                   ├──> deliver ──> outbox
+//! foreign  ──> moved     ──┤
 //! results  ──> join      ──┘
 //! ```
 
@@ -22,9 +24,11 @@ use super::assign::Doors;
 use super::deliver::{Deliver, Events, Out, deliver};
 use super::join::{FeedSetup, JoinSetup, ResultFeed, joined};
 use super::node::Work;
+use super::repartition::{Repartition, moved};
 use super::requests::{Request, RequestFeed};
 use super::settings::EngineConfig;
 use super::shared::Shared;
+use super::waiting::Moving;
 use crate::clock::SharedClock;
 use crate::engine::{Calls, Credit, Epoch, Mailbox, Pace, call, source};
 use crate::io::{Instead, IoError, Outbox, Topic, Topics, Transport};
@@ -34,6 +38,10 @@ use crate::telemetry::Meters;
 pub struct WorkerPlan {
     /// The nodes with their names, the topics they read, and their calls at once.
     pub nodes: Vec<(Arc<dyn Work>, String, Topic, usize)>,
+    /// The ways between partitions. As nodes they are numbered behind the others.
+    pub ways: Vec<Repartition>,
+    /// What is on these ways.
+    pub moving: Moving,
     /// The join and its source.
     pub join: Option<(JoinSetup, FeedSetup)>,
     /// The topic through which names come in, if there is one.
@@ -60,7 +68,7 @@ pub struct WorkerPlan {
 
 /// Builds the dataflow of worker `index`.
 pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result<Doors, IoError> {
-    let shared = Shared::new();
+    let shared = Shared::new(index, plan.moving.clone());
     let failed: Rc<dyn Fn(IoError)> = {
         let failed = plan.failed.clone();
         Rc::new(move |error| failed(error))
@@ -69,9 +77,14 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
     let mut requests = HashMap::new();
 
     let mut by_topic: BTreeMap<Topic, Vec<usize>> = BTreeMap::new();
-    for (node, (_, _, topic, _)) in plan.nodes.iter().enumerate() {
-        by_topic.entry(*topic).or_default().push(node);
+    let read = plan.nodes.iter().map(|(_, _, topic, _)| *topic).chain(plan.ways.iter().map(|way| way.from));
+    for (node, topic) in read.enumerate() {
+        by_topic.entry(topic).or_default().push(node);
     }
+    let name_of = |node: usize| match plan.nodes.get(node) {
+        Some((_, name, ..)) => name.clone(),
+        None => plan.ways[node - plan.nodes.len()].name.clone(),
+    };
     for (number, (topic, nodes)) in by_topic.into_iter().enumerate() {
         let name = plan.topics.name(topic).to_owned();
         let read = source(scope, &name, |bell, activator| {
@@ -82,7 +95,7 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
                 source: number,
                 topic,
                 name: name.clone(),
-                nodes: nodes.iter().map(|&node| (node, plan.nodes[node].1.clone())).collect(),
+                nodes: nodes.iter().map(|&node| (node, name_of(node))).collect(),
                 credit: Credit::new(plan.engine.in_flight as usize, plan.engine.in_flight_bytes.bytes()),
                 mailbox,
                 bell,
@@ -92,18 +105,22 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
                 clock: plan.clock.clone(),
                 failed: failed.clone(),
                 entry: plan.entry == Some(topic),
+                moves: plan.ways.iter().any(|way| way.from == topic),
                 partitions: BTreeMap::new(),
                 turn: 0,
                 stopped: false,
             }
         });
         for node in nodes {
-            outs.push(run_node(read.clone(), node, plan));
+            outs.push(match node.checked_sub(plan.nodes.len()) {
+                None => run_node(read.clone(), node, plan),
+                Some(way) => moved(read.clone(), node, plan.ways[way].clone()),
+            });
         }
     }
 
     let results = plan.join.as_ref().map(|(setup, feed)| {
-        let number = plan.nodes.len();
+        let number = plan.nodes.len() + plan.ways.len();
         let mut doors = None;
         let read = source(scope, "results", |bell, activator| {
             let mailbox = Mailbox::new(bell.clone());

@@ -122,6 +122,9 @@ pub trait Committer: Send {
 /// Sees a record and its partition; says whether there is more to see.
 pub type Visit<'a> = &'a mut dyn FnMut(u32, Fetched) -> ControlFlow<()>;
 
+/// Sees a record, its topic and its partition.
+pub type VisitNewest<'a> = &'a mut dyn FnMut(Topic, u32, Fetched);
+
 /// Topics to read from and write to.
 pub trait Transport: Send + Sync {
     /// Starts reading `inputs` as a member of a group; the first decides the ownership of the others.
@@ -130,6 +133,10 @@ pub trait Transport: Send + Sync {
     /// Shows what `topic` holds now, the records of each partition in their order, to nobody's account. What was written
     /// before `since` may be left out. Blocks.
     fn scan(&self, topic: Topic, since: Option<Millis>, visit: Visit<'_>) -> Result<(), IoError>;
+
+    /// Shows about `count` of the newest records of each partition of `topics`, to nobody's account, and no more than can
+    /// be had within a few seconds. Blocks.
+    fn newest(&self, topics: &[Topic], count: i64, visit: VisitNewest<'_>) -> Result<(), IoError>;
 
     /// How far the group is in all partitions of these topics; those in which it has not begun are left out. Blocks.
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError>;

@@ -40,6 +40,7 @@ pub fn check(file: &str, document: Document, format: Format) -> Result<Plan, Spe
         name: checker.name(&document.name, "a flow name")?,
         collects: Vec::new(),
         join: None,
+        repartitions: Vec::new(),
         topics: Vec::new(),
         dead_letters: match &document.dead_letters {
             Some(topic) => checker.name(topic, "a topic name")?,
@@ -48,19 +49,27 @@ pub fn check(file: &str, document: Document, format: Format) -> Result<Plan, Spe
     };
     for (name, node) in &document.nodes {
         let place = node.referenced;
-        match (&node.value.collector, &node.value.join) {
-            (Some(collector), None) => {
+        match (&node.value.collector, &node.value.join, &node.value.repartition) {
+            (Some(collector), None, None) => {
                 let collect = checker.collect(name, place, &node.value, collector)?;
                 plan.collects.push(collect);
             }
-            (None, Some(join)) if plan.join.is_none() => {
+            (None, Some(join), None) if plan.join.is_none() => {
                 plan.join = Some(checker.join(name, place, &node.value, join)?);
             }
-            (None, Some(_)) => return Err(checker.error(place, "a flow has at most one join")),
+            (None, Some(_), None) => return Err(checker.error(place, "a flow has at most one join")),
+            // Which results they carry is known once the join is.
+            (None, None, Some(_)) => {}
             _ => {
-                let message = format!("the node `{name}` needs either `collector` or `join`");
+                let message = format!("the node `{name}` needs either `collector`, `join` or `repartition`");
                 return Err(checker.error(place, message));
             }
+        }
+    }
+    for (name, node) in &document.nodes {
+        if let Some(foreign) = &node.value.repartition {
+            let ways = checker.repartition(name, node.referenced, &node.value, foreign, &plan)?;
+            plan.repartitions.extend(ways);
         }
     }
     if plan.collects.is_empty() && plan.join.is_none() {
@@ -86,20 +95,20 @@ pub fn check(file: &str, document: Document, format: Format) -> Result<Plan, Spe
     Ok(plan)
 }
 
-struct Checker<'a> {
-    file: &'a str,
+pub(super) struct Checker<'a> {
+    pub(super) file: &'a str,
     format: Format,
-    formats: &'a indexmap::IndexMap<String, Spanned<Format>>,
-    topics: Vec<TopicPlan>,
+    pub(super) formats: &'a indexmap::IndexMap<String, Spanned<Format>>,
+    pub(super) topics: Vec<TopicPlan>,
 }
 
 impl Checker<'_> {
-    fn error(&self, place: Location, message: impl Into<String>) -> SpecError {
+    pub(super) fn error(&self, place: Location, message: impl Into<String>) -> SpecError {
         SpecError::at(self.file, place, message)
     }
 
     /// A name that Kafka takes for a topic or a group.
-    fn name(&self, name: &Spanned<String>, what: &str) -> Result<String, SpecError> {
+    pub(super) fn name(&self, name: &Spanned<String>, what: &str) -> Result<String, SpecError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let text = &name.value;
         if text.is_empty() || text.len() > LONGEST_NAME || !text.chars().all(allowed) {
@@ -111,7 +120,11 @@ impl Checker<'_> {
     }
 
     /// Notes that a topic carries records of a kind; two kinds in one topic are refused.
-    fn topic(&mut self, name: &Spanned<String>, record: &'static str) -> Result<String, SpecError> {
+    pub(super) fn topic(
+        &mut self,
+        name: &Spanned<String>,
+        record: &'static str,
+    ) -> Result<String, SpecError> {
         let text = self.name(name, "a topic name")?;
         match self.topics.iter().find(|topic| topic.name == text).and_then(|topic| topic.record) {
             Some(other) if other != record => Err(self.error(

@@ -27,7 +27,7 @@ pub struct Document {
     pub dead_letters: Option<Spanned<String>>,
 }
 
-/// A node: a collector or a join.
+/// A node: a collector, a join, or a way between partitions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
@@ -35,9 +35,12 @@ pub struct Node {
     pub collector: Option<Spanned<String>>,
     /// The inputs that the node joins.
     pub join: Option<Join>,
+    /// A topic of results, or a list of them, whose producers partition in another way than by the name; each record is
+    /// brought to the partition of its name, in a topic that the join reads in place of it.
+    pub repartition: Option<OneOrMany>,
     /// Topic of a collector's requests.
     pub from: Option<Spanned<String>>,
-    /// Topic of the results.
+    /// Topic of the results; of `repartition`, if it is not told, the name of the topic and `_by_name`.
     pub to: Option<Spanned<String>>,
     /// Topics of the requests that follow from a collector's results.
     #[serde(default)]

@@ -32,8 +32,7 @@ pub fn draw(plan: &Plan, drawing: Drawing) -> String {
             Drawing::Dot => line(format_args!("{id} [label=\"{name}\", shape=box, style=rounded];")),
         }
     }
-    let names = plan.collects.iter().map(|node| &node.name).chain(plan.join.iter().map(|join| &join.name));
-    for name in names {
+    for name in plan.node_names() {
         match drawing {
             Drawing::Mermaid => line(format_args!("{}[{name}]", node(name))),
             Drawing::Dot => line(format_args!("{} [label=\"{name}\", shape=box];", node(name))),
@@ -44,6 +43,10 @@ pub fn draw(plan: &Plan, drawing: Drawing) -> String {
         arrows.push((topic(&collect.from), node(&collect.name)));
         arrows.push((node(&collect.name), topic(&collect.to)));
         arrows.extend(collect.follow_ups.iter().map(|(_, to)| (node(&collect.name), topic(to))));
+    }
+    for way in &plan.repartitions {
+        arrows.push((topic(&way.from), node(&way.name)));
+        arrows.push((node(&way.name), topic(&way.to)));
     }
     if let Some(join) = &plan.join {
         arrows.extend(join.from.iter().map(|(_, from)| (topic(from), node(&join.name))));

@@ -8,7 +8,7 @@
 //!   zone: { collector: zone, from: to_process_zone, to: processed_zone, follow_ups: { dns: to_process_DNS } }
 //! ```
 //!
-//! Next: `document.rs` (the shape of the file), `check.rs` (document to plan), `plan.rs`, `graph.rs` (drawings).
+//! Next: `document.rs` (the shape of the file), `check.rs` and `repartition.rs` (document to plan), `plan.rs`, `graph.rs` (drawings).
 
 mod check;
 mod diagnose;
@@ -16,10 +16,11 @@ mod document;
 mod graph;
 mod many;
 mod plan;
+mod repartition;
 
 pub use diagnose::{SPEC_CODES, SpecError, nearest};
 pub use graph::{Drawing, draw};
-pub use plan::{CollectNode, JoinNode, Plan, TopicPlan};
+pub use plan::{CollectNode, JoinNode, Plan, RepartitionNode, TopicPlan};
 
 use crate::codec::Format;
 

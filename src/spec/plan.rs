@@ -17,6 +17,8 @@ pub struct Plan {
     pub collects: Vec<CollectNode>,
     /// The join, if the flow has one.
     pub join: Option<JoinNode>,
+    /// The topics whose records are brought to the partitions of their names.
+    pub repartitions: Vec<RepartitionNode>,
     /// All topics, inputs of nodes first, in the order they are met. The last is that of the dead letters.
     pub topics: Vec<TopicPlan>,
     /// Topic for what cannot be read.
@@ -51,6 +53,20 @@ pub struct CollectNode {
     pub concurrency: Option<u32>,
 }
 
+/// A way from one topic of results to another, by the partitions of the names. A node of the file has one for each of
+/// its topics.
+#[derive(Clone, Debug)]
+pub struct RepartitionNode {
+    /// Name of the node.
+    pub name: String,
+    /// What both topics carry.
+    pub kind: PartKind,
+    /// Topic of foreign producers.
+    pub from: String,
+    /// Topic that the join reads.
+    pub to: String,
+}
+
 /// A join of results.
 #[derive(Clone, Debug)]
 pub struct JoinNode {
@@ -75,12 +91,24 @@ pub struct JoinNode {
 }
 
 impl Plan {
-    /// The topics that the flow reads: requests, then results.
+    /// The names of the nodes: collectors, ways between partitions, the join.
+    pub fn node_names(&self) -> Vec<&str> {
+        let collects = self.collects.iter().map(|node| node.name.as_str());
+        let ways = self.repartitions.iter().map(|node| node.name.as_str());
+        let mut names: Vec<&str> =
+            collects.chain(ways).chain(self.join.iter().map(|join| join.name.as_str())).collect();
+        // A node with several topics has a way for each, one after the other.
+        names.dedup();
+        names
+    }
+
+    /// The topics that the flow reads: requests, results in foreign partitions, results.
     pub fn inputs(&self) -> Vec<&str> {
         let mut inputs: Vec<&str> = Vec::new();
         let requests = self.collects.iter().map(|node| node.from.as_str());
+        let foreign = self.repartitions.iter().map(|node| node.from.as_str());
         let results = self.join.iter().flat_map(|join| join.from.iter().map(|(_, topic)| topic.as_str()));
-        for topic in requests.chain(results) {
+        for topic in requests.chain(foreign).chain(results) {
             if !inputs.contains(&topic) {
                 inputs.push(topic);
             }

@@ -71,7 +71,11 @@ fn mistakes_have_a_place_and_a_hint() {
             "known are: zone, dns",
         ),
         (node("{collector: zone, from: x}"), "f.yaml:4:6: the node `a` needs the key `to`", ""),
-        (node("{from: x, to: y}"), "f.yaml:4:6: the node `a` needs either `collector` or `join`", ""),
+        (
+            node("{from: x, to: y}"),
+            "f.yaml:4:6: the node `a` needs either `collector`, `join` or `repartition`",
+            "",
+        ),
         (node("{collector: zone, from: 'x y', to: y}"), "f.yaml:4:30: `x y` is not a topic name", "letters"),
         (
             node("{collector: zone, from: x, to: x}"),

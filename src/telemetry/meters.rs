@@ -22,11 +22,17 @@ pub struct Meters {
     pub join: JoinMeter,
     /// Dead letters by the code of the error.
     dead_letters: Mutex<BTreeMap<&'static str, u64>>,
+    /// Records that were brought to the partitions of their names, by the topic they came from.
+    pub repartitioned: ByTopic,
     /// Pages that were cut so that their records fit.
     pub cut_pages: AtomicU64,
     /// Cuts that were committed.
     pub cuts: AtomicU64,
 }
+
+/// A count for each topic.
+#[derive(Default)]
+pub struct ByTopic(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
 /// Where a process is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +99,8 @@ pub struct JoinMeter {
     pub ended: Mutex<BTreeMap<&'static str, u64>>,
     /// Results that changed nothing, by reason.
     pub ignored: Mutex<BTreeMap<&'static str, u64>>,
+    /// Results in a partition that does not own their name, by topic.
+    pub misplaced: ByTopic,
 }
 
 impl Meters {
@@ -118,6 +126,7 @@ impl Meters {
             partitions: RwLock::default(),
             join: JoinMeter::default(),
             dead_letters: Mutex::default(),
+            repartitioned: ByTopic::default(),
             cut_pages: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
         }
@@ -176,6 +185,20 @@ impl Meters {
             2 => Health::Draining,
             _ => Health::Failed,
         }
+    }
+}
+
+impl ByTopic {
+    /// The count of a topic, to be moved by whoever asks.
+    pub fn of(&self, topic: &str) -> Arc<AtomicU64> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.entry(topic.to_owned()).or_default().clone()
+    }
+
+    /// All counts.
+    pub fn all(&self) -> BTreeMap<String, u64> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(topic, count)| (topic.clone(), count.load(Ordering::Relaxed))).collect()
     }
 }
 

@@ -116,6 +116,21 @@ impl Collector for Report {
         let ignored =
             join.ignored.iter().map(|(reason, value)| ([("reason", reason.to_string())], count(*value)));
         family(encoder, "join_ignored_results", "Results that changed nothing, by reason.", ignored)?;
+        let topic = |topic: &str| [("topic", topic.to_owned())];
+        let misplaced = join.misplaced.iter().map(|(name, value)| (topic(name), count(*value)));
+        family(
+            encoder,
+            "join_misplaced_results",
+            "Results in a partition that does not own their name.",
+            misplaced,
+        )?;
+        let moved = report.repartitioned.iter().map(|(name, value)| (topic(name), count(*value)));
+        family(
+            encoder,
+            "repartitioned_records",
+            "Records brought to the partitions of their names, by the topic they came from.",
+            moved,
+        )?;
 
         let dead =
             report.dead_letters.iter().map(|(code, value)| ([("code", code.to_string())], count(*value)));

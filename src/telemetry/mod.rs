@@ -13,5 +13,5 @@ mod status;
 
 pub use http::{Admin, AdminConfig, AdminError, Domains, TELEMETRY_CODES};
 pub use log::{LogConfig, LogFormat, init_log};
-pub use meters::{Health, JoinMeter, Meters, NodeMeter, PartitionMeter, READ_TO_END};
+pub use meters::{ByTopic, Health, JoinMeter, Meters, NodeMeter, PartitionMeter, READ_TO_END};
 pub use status::{JoinStatus, NodeStatus, PartitionStatus, StatusReport};

@@ -25,6 +25,8 @@ pub struct StatusReport {
     pub join: JoinStatus,
     /// The partitions owned now.
     pub partitions: Vec<PartitionStatus>,
+    /// Records that were brought to the partitions of their names, by the topic they came from.
+    pub repartitioned: BTreeMap<String, u64>,
     /// Dead letters by code.
     pub dead_letters: BTreeMap<&'static str, u64>,
     /// Pages that were cut so that their records fit.
@@ -69,6 +71,8 @@ pub struct JoinStatus {
     pub ended: BTreeMap<&'static str, u64>,
     /// Results that changed nothing, by reason.
     pub ignored: BTreeMap<&'static str, u64>,
+    /// Results in a partition that does not own their name, by topic.
+    pub misplaced: BTreeMap<String, u64>,
 }
 
 /// A partition of an input.
@@ -148,8 +152,10 @@ impl Meters {
                 revisions: join.revisions.load(Ordering::Relaxed),
                 ended: counts(&join.ended),
                 ignored: counts(&join.ignored),
+                misplaced: join.misplaced.all(),
             },
             partitions: partitions.collect(),
+            repartitioned: self.repartitioned.all(),
             dead_letters: self.dead_letters(),
             cut_pages: self.cut_pages.load(Ordering::Relaxed),
             cuts: self.cuts.load(Ordering::Relaxed),

@@ -14,6 +14,7 @@ use crate::engine::Credit;
 use crate::flow::dead_letter::Place;
 use crate::flow::node::Job;
 use crate::flow::shared::Progress;
+use crate::flow::waiting::Moving;
 use crate::io::{Committer, RawRecord, Topic};
 
 /// What a commit covered: the number of each output, and the offset of the join's position.
@@ -59,7 +60,7 @@ fn committed(steps: Vec<Step>) -> Vec<Commit> {
     timely::execute_directly(move |worker| {
         let (allow, allowed) = sync_channel(steps.len());
         let slow = Slow { sent: Vec::new(), commits, allowed };
-        let shared = Shared::new();
+        let shared = Shared::new(0, Moving::default());
         let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
             let (input, stream) = scope.new_input::<Vec<Out>>();
             let door = operator(stream, slow, shared.clone());
@@ -158,7 +159,7 @@ fn rows_that_are_due_ask_for_a_cut_of_their_own() {
         (0..2).for_each(|_| allow_one(&allow));
         let commits = Arc::new(Mutex::new(Vec::new()));
         let slow = Slow { sent: Vec::new(), commits: commits.clone(), allowed };
-        let shared = Shared::new();
+        let shared = Shared::new(0, Moving::default());
         let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
             let (input, stream) = scope.new_input::<Vec<Out>>();
             let door = operator(stream, slow, shared.clone());
@@ -186,7 +187,7 @@ fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {
     timely::execute_directly(move |worker| {
         let (allow, allowed) = sync_channel(1);
         let slow = Slow { sent: Vec::new(), commits, allowed };
-        let shared = Shared::new();
+        let shared = Shared::new(0, Moving::default());
         shared.join_ended.set(true);
         let place = Place { topic: Topic(1), partition: 0, offset: 0 };
         let mut progress = Progress::resume(1, [(0, "n".to_owned())], None, Arc::default());

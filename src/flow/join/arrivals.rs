@@ -13,10 +13,7 @@ use crate::join::{Arrival, DnsFacts, LeftOut, PartId};
 use crate::model::{Subject, SubjectError};
 
 /// The name of a result's key, and the address on topics of addresses.
-pub(super) fn subject(
-    kind: PartKind,
-    key: Option<&Bytes>,
-) -> Result<(Bytes, Option<Arc<str>>), SubjectError> {
+pub fn subject(kind: PartKind, key: Option<&Bytes>) -> Result<(Bytes, Option<Arc<str>>), SubjectError> {
     match kind {
         PartKind::Ip => {
             let subject = Subject::of_address(key)?;

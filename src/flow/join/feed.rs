@@ -3,6 +3,7 @@
 //! A partition that comes in after a restart is first read muted, up to where the group was; then it goes live. A value
 //! whose schema is not known yet holds its partition until it is.
 
+mod fed;
 mod input;
 
 use std::cell::Cell;
@@ -16,12 +17,13 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use self::fed::Fed;
 use self::input::{Front, Input};
 use super::rows::Opening;
 use super::show::OpenName;
 use crate::clock::{Millis, SharedClock};
 use crate::codec::{DecodeError, Part, PartReader, Reading};
-use crate::engine::align::{self, Head, Next};
+use crate::engine::align::{self, Next};
 use crate::engine::{Bell, Feed, Mailbox, Pull};
 use crate::flow::shared::Shared;
 use crate::io::{Fetched, IoError, Polled, Reader, Topic};
@@ -122,6 +124,8 @@ pub struct FeedSetup {
     pub parts: Vec<PartReader>,
     /// The names of the inputs.
     pub names: Vec<String>,
+    /// For each input, the topics whose records are brought to it from other partitions.
+    pub fed_by: Vec<Vec<Topic>>,
     /// Learns schemas.
     pub tokio: Handle,
     /// The time.
@@ -242,6 +246,7 @@ impl ResultFeed {
 
     /// Takes a turn of one partition.
     fn take(&mut self, partition: u32, batch: &mut Vec<JoinItem>) -> Turn {
+        let fed = Fed::look(&self.setup.fed_by, &self.shared.moving, self.setup.clock.now());
         for _ in 0..TURN {
             self.fill(partition);
             let now = self.setup.clock.now();
@@ -251,12 +256,13 @@ impl ResultFeed {
                 aligned.inputs.iter().for_each(|input| input.show_again(false));
                 batch.push(JoinItem::Live(partition));
             }
-            let heads: Vec<Head> = aligned.inputs.iter().map(|input| input.head(aligned.muted)).collect();
+            let heads = fed.heads(&aligned.inputs, aligned.muted, now);
             let index = match align::next(&heads, now) {
                 Next::Take(index) => index,
                 next => {
-                    self.tell_time(partition, batch);
-                    return Turn::Until(if let Next::Wait(until) = next { until } else { Millis::MAX });
+                    self.tell_time(partition, &fed, batch);
+                    let wait = if let Next::Wait(until) = next { until } else { Millis::MAX };
+                    return Turn::Until(fed.until(wait, now));
                 }
             };
             let input = &mut aligned.inputs[index];
@@ -276,24 +282,24 @@ impl ResultFeed {
             }
             batch.push(JoinItem::Part { partition, input: index, fetched, part });
         }
-        self.tell_time(partition, batch);
+        self.tell_time(partition, &fed, batch);
         Turn::More
     }
 
     /// Tells the join the time of the stream, if something may be due.
-    fn tell_time(&mut self, partition: u32, batch: &mut Vec<JoinItem>) {
+    fn tell_time(&mut self, partition: u32, fed: &Fed, batch: &mut Vec<JoinItem>) {
         let now = self.setup.clock.now();
         let Some(aligned) = self.partitions.get_mut(&partition).filter(|aligned| !aligned.muted) else {
             return;
         };
-        let heads: Vec<Head> = aligned.inputs.iter().map(|input| input.head(false)).collect();
+        let heads = fed.heads(&aligned.inputs, false, now);
         let caught_up = align::next(&heads, now) == Next::CaughtUp;
         let time = match self.end {
             End::OfTime if caught_up => Millis::MAX,
-            // A part whose request is in this process has not been late yet.
+            // A part whose request is in this process, or that is on its way from another partition, has not been late yet.
             _ => {
                 let waiting = self.shared.waiting.borrow_mut().heads(partition, now);
-                align::stream_time(&[heads, waiting].concat(), now)
+                align::stream_time(&[heads, waiting, fed.arriving()].concat(), now)
             }
         };
         let due = self.shared.next_due.get().is_some_and(|due| due <= time);

@@ -14,6 +14,7 @@ mod rows;
 mod setup;
 mod show;
 
+pub use arrivals::subject;
 pub use feed::{FeedSetup, Look, ResultFeed, ResultMessage};
 pub use keyed::joined;
 pub use resume::stream_time;

@@ -7,6 +7,7 @@ use super::rows::JoinRows;
 use crate::clock::SharedClock;
 use crate::codec::{PartKind, Splicer};
 use crate::flow::dead_letter::DeadLetters;
+use crate::flow::placement::Placement;
 use crate::io::Topic;
 use crate::join::Policy;
 use crate::telemetry::Meters;
@@ -20,6 +21,8 @@ pub struct JoinSetup {
     pub policy: Policy,
     /// The inputs: what they carry, and their topics.
     pub inputs: Vec<(PartKind, Topic)>,
+    /// Tells of results of an input that are not in the partitions of their names.
+    pub placements: Vec<Placement>,
     /// Topic of the joined records.
     pub to: Topic,
     /// Makes joined records.

@@ -7,7 +7,7 @@ use super::reader::PartitionReader;
 use crate::clock::Millis;
 use crate::io::{
     Committer, Cut, Instead, IoError, Limit, Outgoing, Owner, Position, Reader, Start, Subscription, Topic,
-    Transport, Visit,
+    Transport, Visit, VisitNewest,
 };
 
 /// Bytes of records that a scan holds at once.
@@ -65,6 +65,18 @@ impl Transport for Embedded {
                     if visit(partition, fetched).is_break() {
                         return Ok(());
                     }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn newest(&self, topics: &[Topic], count: i64, visit: VisitNewest<'_>) -> Result<(), IoError> {
+        for &topic in topics {
+            for partition in 0..self.log.topics().partitions() {
+                let from = (self.log.end(topic, partition) - count).max(0);
+                for fetched in self.log.read(topic, partition, from, SCAN)? {
+                    visit(topic, partition, fetched);
                 }
             }
         }

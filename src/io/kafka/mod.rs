@@ -23,6 +23,7 @@ use self::consume::{Consumer, Subscribed};
 use self::context::GroupContext;
 use super::{
     Committer, Instead, IoError, Limit, Owner, Position, Subscription, Topic, Topics, Transport, Visit,
+    VisitNewest,
 };
 use crate::clock::Millis;
 
@@ -134,6 +135,10 @@ impl Transport for Kafka {
 
     fn scan(&self, topic: Topic, since: Option<Millis>, visit: Visit<'_>) -> Result<(), IoError> {
         scan::scan(&self.config, &self.topics, topic, since, visit)
+    }
+
+    fn newest(&self, topics: &[Topic], count: i64, visit: VisitNewest<'_>) -> Result<(), IoError> {
+        scan::newest(&self.config, &self.topics, topics, count, visit)
     }
 
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError> {

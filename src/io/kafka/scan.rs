@@ -1,4 +1,4 @@
-//! Reads what a topic holds now, without being a member of a group. For commands, not for the flow.
+//! Reads what a topic holds now, without being a member of a group: for commands, and for a glance before the flow starts.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -12,13 +12,16 @@ use super::KafkaConfig;
 use super::context::LogContext;
 use super::reader::copy;
 use crate::clock::Millis;
-use crate::io::{IoError, Topic, Topics, Visit};
+use crate::io::{IoError, Topic, Topics, Visit, VisitNewest};
 
 /// How long the broker may be silent before the end of every partition.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long one look for a record takes at most.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How long a look at the newest records takes at most: what is not seen by then is not looked at.
+const GLANCE: Duration = Duration::from_secs(5);
 
 /// Shows the committed records of a topic, from `since` on; of transactions that are open, nothing.
 pub(super) fn scan(
@@ -64,6 +67,44 @@ pub(super) fn scan(
             None => continue,
         }
         heard = Instant::now();
+    }
+    Ok(())
+}
+
+/// Shows the last `count` records of each partition of several topics, or what can be had of them soon. The ends of
+/// transactions count as records.
+pub(super) fn newest(
+    config: &KafkaConfig,
+    topics: &Topics,
+    of: &[Topic],
+    count: i64,
+    visit: VisitNewest<'_>,
+) -> Result<(), IoError> {
+    let consumer: BaseConsumer<LogContext> =
+        config.consumer("domainflow-scan").create_with_context(LogContext).map_err(IoError::Settings)?;
+    let mut list = TopicPartitionList::new();
+    for &topic in of {
+        for partition in 0..topics.partitions() {
+            let (name, tail) = (topics.name(topic), Offset::OffsetTail(count));
+            list.add_partition_offset(name, partition as i32, tail).map_err(IoError::Read)?;
+        }
+    }
+    let mut open = list.count();
+    consumer.assign(&list).map_err(IoError::Read)?;
+    let deadline = Instant::now() + GLANCE;
+    while open > 0 && Instant::now() < deadline {
+        match consumer.poll(LOOK) {
+            Some(Ok(message)) => {
+                if let Some(topic) = topics.find(message.topic()) {
+                    visit(topic, message.partition() as u32, copy(&message));
+                }
+            }
+            // A partition that grows may tell its end more than once; then another is not seen to its end.
+            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(IoError::Read(error)),
+            Some(Err(error)) => tracing::warn!(%error, "reading the newest records"),
+            None => {}
+        }
     }
     Ok(())
 }

@@ -41,6 +41,9 @@ impl Join {
                 return Ok(());
             }
         };
+        if !of.muted {
+            self.setup.placements[input].see(record.key.as_ref(), &name, partition);
+        }
         let part = match part {
             Ok(part) => part,
             Err(error) => {

@@ -10,6 +10,7 @@ use crate::codec::{FolderRegistry, Format, Part, PartKind, Schemas, Splicer};
 use crate::flow::dead_letter::DeadLetters;
 use crate::flow::headers::{REVISION, RUN};
 use crate::flow::join::rows::JoinRows;
+use crate::flow::placement::Placement;
 use crate::io::{Fetched, Outgoing, RawRecord, Start, Topic, Topics};
 use crate::join::Policy;
 use crate::model::Status;
@@ -91,6 +92,7 @@ impl World {
         let splicer = futures_util::FutureExt::now_or_never(Splicer::new(Format::Json, "out", &schemas));
         let inputs: Vec<_> = INPUTS.into_iter().zip((0..3).map(Topic)).collect();
         let setup = JoinSetup {
+            placements: vec![Placement::new("results", 1, &meters); 3],
             name: "join".to_owned(),
             policy: Policy {
                 address_collectors: vec![],
@@ -120,7 +122,7 @@ impl World {
         });
         let mut join = Join {
             setup,
-            shared: Shared::new(),
+            shared: Shared::new(0, crate::flow::waiting::Moving::default()),
             partitions: BTreeMap::new(),
             bytes: 0,
             flushed: Instant::now(),
