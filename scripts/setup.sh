@@ -2,7 +2,7 @@
 # What a build needs, on Debian and Ubuntu: packages, then the Rust toolchain of rust-toolchain.toml.
 #
 #   setup.sh build     to build and to run the demo
-#   setup.sh test      that, and what the tests need: Java and Maven for the real Kafka and registry,
+#   setup.sh test      that, and what the tests need: Java and Maven for the real Kafka and registry, Python for its clients,
 #                      DNS and web servers (their daemons are not started), and what benches are measured against
 #
 # Installs what is missing when it may (as root); otherwise prints the one command that needs root, and fails.
@@ -30,6 +30,8 @@ need_file '/usr/include/zlib.h' zlib1g-dev
 need_file '/usr/lib/llvm-*/lib/libclang.so*' libclang-dev
 if [ "${1:-build}" = test ]; then
   need mvn maven
+  # Clients of others write to a flow.
+  need_file '/usr/lib/python3*/ensurepip/__init__.py' python3-venv
   # A process of the fault test sees its clock jump.
   need_file '/usr/lib/*/faketime/libfaketimeMT.so.1' libfaketime
   # The DNS engine is tested against servers that others wrote.

@@ -4,6 +4,7 @@
 #
 #   servers.sh up      start what is not running (also a node that was killed), print where it listens
 #   servers.sh env     print KAFKA_BOOTSTRAP=... and REGISTRY_URL=... of the running servers
+#   servers.sh clients print KAFKA_JARS=... and PYTHON=...: where clients of others are, Java's and two of Python
 #   servers.sh down    stop all
 #   servers.sh clean   stop all and delete their data
 #
@@ -197,6 +198,24 @@ environment() {
   echo "REGISTRY_URL=$(registry_api)"
 }
 
+# clients: Java's tools with its own client, and a Python with one on librdkafka and one of its own.
+clients() {
+  local jars python=$cache/python-1
+  jars=$(fetch clients copy-dependencies)
+  exec 9>"$cache/lock"
+  flock 9
+  if [ ! -e "$python/complete" ]; then
+    echo "fetching Kafka clients for Python, once" >&2
+    rm -rf "$python"
+    { python3 -m venv "$python" && "$python/bin/pip" install --quiet confluent-kafka==2.16.1 kafka-python==3.0.12; } \
+      >"$cache/python.log" 2>&1 || fail "fetching them failed, see $cache/python.log; on Debian: apt-get install python3-venv"
+    touch "$python/complete"
+  fi
+  exec 9>&-
+  echo "KAFKA_JARS=$jars"
+  echo "PYTHON=$python/bin/python"
+}
+
 down() { # NAME
   local pid
   runs "$1" || return 0
@@ -228,10 +247,11 @@ up)
   environment
   ;;
 env) environment ;;
+clients) clients ;;
 down) down_all ;;
 clean)
   down_all
   rm -rf "${run:?}"/kafka-[0-9]* "${run:?}/registry" "${run:?}/cluster"
   ;;
-*) fail "usage: servers.sh up | env | down | clean" ;;
+*) fail "usage: servers.sh up | env | clients | down | clean" ;;
 esac

@@ -9,10 +9,11 @@ use crate::spec::Plan;
 use crate::telemetry::LogConfig;
 
 /// The dataflows that are part of the program.
-pub const SHIPPED: [(&str, &str); 4] = [
+pub const SHIPPED: [(&str, &str); 5] = [
     ("domainradar", include_str!("../../dataflows/domainradar.yaml")),
     ("collectors", include_str!("../../dataflows/collectors.yaml")),
     ("join", include_str!("../../dataflows/join.yaml")),
+    ("merger", include_str!("../../dataflows/merger.yaml")),
     ("qradar", include_str!("../../dataflows/qradar.yaml")),
 ];
 

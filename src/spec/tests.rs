@@ -10,9 +10,12 @@ fn shipped(name: &str) -> String {
 
 #[test]
 fn shipped_files_are_good() {
-    for (name, collects, joins, topics) in
-        [("domainradar", 8, true, 12), ("collectors", 8, false, 11), ("join", 0, true, 7)]
-    {
+    for (name, collects, joins, topics) in [
+        ("domainradar", 8, true, 12),
+        ("collectors", 8, false, 11),
+        ("join", 0, true, 7),
+        ("merger", 0, true, 12),
+    ] {
         let plan = parse(name, &shipped(name), Format::Avro).unwrap();
         assert_eq!(
             (plan.collects.len(), plan.join.is_some(), plan.topics.len()),
@@ -36,6 +39,12 @@ fn shipped_files_are_good() {
     assert_eq!(plan.entry(), Some("to_process_zone"));
     assert!(draw(&plan, Drawing::Mermaid).contains("t_to_process_zone --> n_zone"));
     assert!(draw(&plan, Drawing::Dot).ends_with("}\n"));
+    let merger = parse("f", &shipped("merger"), Format::Avro).unwrap();
+    assert!(merger.topics.iter().all(|topic| topic.format == Format::Json));
+    assert_eq!(merger.inputs().len(), 10);
+    let drawn = draw(&merger, Drawing::Mermaid);
+    assert_eq!(drawn.matches("n_by_name[").count(), 1);
+    assert!(drawn.contains("t_processed_zone --> n_by_name\n  n_by_name --> t_processed_zone_by_name"));
 }
 
 #[test]
@@ -130,6 +139,38 @@ fn mistakes_have_a_place_and_a_hint() {
         (
             node("{join: {zone: a, dns: b, policy: refrence}, to: c}"),
             "f.yaml:4:39: unknown variant `refrence`",
+            "",
+        ),
+        (
+            node("{repartition: z}") + "  j: {join: {zone: z, dns: b}, to: c}\n",
+            "f.yaml:4:20: the join reads `z` as it is, and once more by the node `a`",
+            "let the join read `z_by_name` in place of it",
+        ),
+        (
+            node("{repartition: z}") + "  j: {join: {zone: a, dns: b}, to: c}\n",
+            "f.yaml:4:20: the node `a` writes to `z_by_name`, which no join reads",
+            "name it in the join in place of `z`",
+        ),
+        (
+            node("{repartition: [x, y], to: z}") + "  j: {join: {zone: z, dns: b}, to: c}\n",
+            "f.yaml:4:32: the node `a` has several topics, and one topic `to` for them",
+            "`x_by_name`",
+        ),
+        (
+            node("{repartition: [x, x]}") + "  j: {join: {zone: x_by_name, dns: b}, to: c}\n",
+            "f.yaml:4:24: the topic `x` is repartitioned twice",
+            "",
+        ),
+        (node("{repartition: []}"), "f.yaml:4:6: the node `a` names no topic to repartition", ""),
+        (
+            node("{repartition: x}")
+                + "  j: {join: {zone: x_by_name, dns: b}, to: c}\nformats: {x: json, x_by_name: avro}\n",
+            "f.yaml:4:20: the topics `x` and `x_by_name` cannot have different formats",
+            "moved, not changed",
+        ),
+        (
+            node("{repartition: b}") + "  j: {join: {zone: b_by_name, dns: b}, to: c}\n",
+            "f.yaml:4:20: the join reads `b` as it is",
             "",
         ),
         ("version: 1\nname: f\nnodes: [\n".to_owned(), "f.yaml:3:8: expected mapping start", ""),

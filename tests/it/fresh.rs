@@ -194,6 +194,12 @@ fn dataflow_files() {
     }
     let example = include_str!("../../dataflows/domainradar.yaml");
     write!(body, "\n## Example: `dataflows/domainradar.yaml`\n\n```yaml\n{example}```\n").unwrap();
+    let foreign = include_str!("../../dataflows/merger.yaml");
+    write!(
+        body,
+        "\n## Example: results of foreign producers, `dataflows/merger.yaml`\n\n```yaml\n{foreign}```\n"
+    )
+    .unwrap();
     check(
         "docs/reference/dataflow.md",
         &page("Dataflow files", "src/spec/document.rs and the catalogue", &body),
@@ -217,6 +223,8 @@ fn metrics() {
     meters.dead_letter("value-malformed");
     meters.join.end("no-zone");
     meters.join.ignore("repeated");
+    meters.join.misplaced.of("t");
+    meters.repartitioned.of("t");
     let text = meters.metrics().unwrap();
     let mut body = String::from("Served at `/metrics` on the admin port, in the OpenMetrics text form.\n\n");
     body.push_str(&row(&["name", "type", "labels", "meaning"]));

@@ -60,10 +60,14 @@ impl Flow {
 
     /// The same on other servers, with further settings of the topics.
     pub fn on(servers: (String, String), prefix: &str, partitions: u32, more: &[&str]) -> Self {
+        Self::of(servers, prefix, partitions, include_str!("../../../dataflows/domainradar.yaml"), more)
+    }
+
+    /// The same of another dataflow, whose name is `domainradar`.
+    pub fn of(servers: (String, String), prefix: &str, partitions: u32, spec: &str, more: &[&str]) -> Self {
         let prefix = format!("{prefix}-{}", std::process::id());
         let flow = Self { dir: tempfile::tempdir().unwrap(), prefix, servers };
-        let mut spec = include_str!("../../../dataflows/domainradar.yaml")
-            .replace("name: domainradar", &format!("name: {}", flow.prefix));
+        let mut spec = spec.replace("name: domainradar", &format!("name: {}", flow.prefix));
         for topic in ["to_process_", "processed_", "collected_IP_data", "all_collected_data"] {
             for before in [" ", "["] {
                 spec = spec.replace(&format!("{before}{topic}"), &format!("{before}{}.{topic}", flow.prefix));

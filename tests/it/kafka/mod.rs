@@ -4,6 +4,7 @@ mod cluster;
 mod deadlines;
 mod faults;
 mod flow;
+mod foreign;
 mod registry;
 mod schemas;
 mod sizes;
