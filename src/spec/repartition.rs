@@ -35,8 +35,10 @@ impl Checker<'_> {
                     return Err(self.error(to.referenced, message).with_hint(hint));
                 }
                 Some(to) => to.clone(),
-                None => Spanned { value: format!("{}{BY_NAME}", from.value), ..from.clone() },
+                None => Spanned::new(format!("{}{BY_NAME}", from.value), place, place),
             };
+            // An entry of a list does not know its place in the file.
+            let from = &Spanned::new(from.value.clone(), place, place);
             let (source, target) = (self.name(from, "a topic name")?, self.name(&to, "a topic name")?);
             let inputs = || plan.join.iter().flat_map(|join| &join.from);
             if inputs().any(|(_, input)| *input == source) {

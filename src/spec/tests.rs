@@ -143,34 +143,34 @@ fn mistakes_have_a_place_and_a_hint() {
         ),
         (
             node("{repartition: z}") + "  j: {join: {zone: z, dns: b}, to: c}\n",
-            "f.yaml:4:20: the join reads `z` as it is, and once more by the node `a`",
+            "f.yaml:4:6: the join reads `z` as it is, and once more by the node `a`",
             "let the join read `z_by_name` in place of it",
         ),
         (
             node("{repartition: z}") + "  j: {join: {zone: a, dns: b}, to: c}\n",
-            "f.yaml:4:20: the node `a` writes to `z_by_name`, which no join reads",
+            "f.yaml:4:6: the node `a` writes to `z_by_name`, which no join reads",
             "name it in the join in place of `z`",
         ),
         (
-            node("{repartition: [x, y], to: z}") + "  j: {join: {zone: z, dns: b}, to: c}\n",
+            node("{repartition: [x, w], to: z}") + "  j: {join: {zone: z, dns: b}, to: c}\n",
             "f.yaml:4:32: the node `a` has several topics, and one topic `to` for them",
             "`x_by_name`",
         ),
         (
             node("{repartition: [x, x]}") + "  j: {join: {zone: x_by_name, dns: b}, to: c}\n",
-            "f.yaml:4:24: the topic `x` is repartitioned twice",
+            "f.yaml:4:6: the topic `x` is repartitioned twice",
             "",
         ),
         (node("{repartition: []}"), "f.yaml:4:6: the node `a` names no topic to repartition", ""),
         (
             node("{repartition: x}")
                 + "  j: {join: {zone: x_by_name, dns: b}, to: c}\nformats: {x: json, x_by_name: avro}\n",
-            "f.yaml:4:20: the topics `x` and `x_by_name` cannot have different formats",
+            "f.yaml:4:6: the topics `x` and `x_by_name` cannot have different formats",
             "moved, not changed",
         ),
         (
             node("{repartition: b}") + "  j: {join: {zone: b_by_name, dns: b}, to: c}\n",
-            "f.yaml:4:20: the join reads `b` as it is",
+            "f.yaml:4:6: the join reads `b` as it is",
             "",
         ),
         ("version: 1\nname: f\nnodes: [\n".to_owned(), "f.yaml:3:8: expected mapping start", ""),
