@@ -17,7 +17,8 @@ const ADDRESSES: usize = 2;
 
 fn main() {
     let policy = Policy::default();
-    let results: Vec<(Bytes, Arrival<Bytes>)> = (0..NAMES).flat_map(|name| results(name, &policy)).collect();
+    let results: Vec<(Bytes, Arrival<Arc<str>>)> =
+        (0..NAMES).flat_map(|name| results(name, &policy)).collect();
     let join = || {
         let mut names = Names::default();
         let mut complete = 0;
@@ -30,7 +31,7 @@ fn main() {
         assert_eq!(names.open(), 0);
     };
     let gather = || {
-        let mut names: HashMap<Bytes, Vec<Arrival<Bytes>>> = HashMap::new();
+        let mut names: HashMap<Bytes, Vec<Arrival<Arc<str>>>> = HashMap::new();
         for (name, arrival) in &results {
             names.entry(name.clone()).or_default().push(arrival.clone());
         }
@@ -40,7 +41,7 @@ fn main() {
 }
 
 /// Every result that a name needs, in the order in which they depend on one another.
-fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<Bytes>)> {
+fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<Arc<str>>)> {
     let key = Bytes::from(format!("n{name:06}-lab.cz"));
     let run: Arc<str> = format!("run-{name}").into();
     let addresses: Vec<Arc<str>> = (0..ADDRESSES).map(|number| format!("127.0.0.{number}").into()).collect();
@@ -50,6 +51,7 @@ fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<Bytes>)> {
             |collector: &Arc<str>| PartId::Ip { address: address.clone(), collector: collector.clone() };
         parts.extend(policy.address_collectors.iter().map(of_address));
     }
+    let result: Arc<str> = "a result".into();
     let arrival = |part: PartId| Arrival {
         dns: (part == PartId::Dns).then(|| DnsFacts { addresses: addresses.clone(), tls: true }),
         part,
@@ -59,7 +61,7 @@ fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<Bytes>)> {
         time: 1,
         cut: false,
         left_out: None,
-        payload: Bytes::from_static(b"a result"),
+        payload: result.clone(),
     };
     parts.into_iter().map(|part| (key.clone(), arrival(part))).collect()
 }

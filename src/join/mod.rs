@@ -7,7 +7,7 @@
 //! a revision. The policy may ask for the rules of the reference system instead, with all that follows from them.
 //!
 //! Next: `policy.rs` (the rules as data), `part.rs` (what arrives), `entry.rs` (one run of one name), `stages.rs` (the
-//! reference reading), `missing.rs` (what a record has not), `names.rs` (all of a partition).
+//! reference reading), `missing.rs` (what a record has not), `names.rs` (all of a partition), `resting.rs` (most of them).
 
 mod entry;
 mod missing;
@@ -15,6 +15,7 @@ mod names;
 mod outages;
 mod part;
 mod policy;
+mod resting;
 mod stages;
 
 pub use entry::{Awaited, End, Entry, Ignored, Slot, Step, Window};

@@ -1,9 +1,15 @@
 //! All open names of one partition: which entry an arrival belongs to, and which entries are due.
+//!
+//! A name is awake while something is going on with it; what is to rest, the caller says. How names rest: `resting.rs`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::resting::Resting;
 use super::{Aggregate, Arrival, Entry, Outages, PartId, Policy, Reading, Step, Window};
 use crate::clock::Millis;
 
@@ -16,8 +22,11 @@ const FEW: usize = 4096;
 /// in a window; an entry that has none adopts the first that arrives. In the reference reading a name has two windows
 /// whatever the runs: the caller answers a [`Step::HandOver`] of the first with [`Names::hand_over`].
 pub struct Names<P> {
+    /// Those that are awake.
     entries: HashMap<Bytes, Vec<Entry<P>>>,
-    /// At least one time at or before the due time of each entry, with its name. Stale times are harmless while they are few.
+    resting: Resting,
+    /// At least one time at or before the due time of each entry that is awake, with its name. Stale times are harmless while
+    /// they are few.
     timers: BTreeSet<(Millis, Bytes)>,
     open: usize,
     outages: Outages,
@@ -32,9 +41,12 @@ impl<P> Default for Names<P> {
 impl<P> Names<P> {
     /// No names; these outages were before.
     pub fn new(outages: Outages) -> Self {
-        Self { entries: HashMap::new(), timers: BTreeSet::new(), open: 0, outages }
+        let (entries, resting, timers) = (HashMap::new(), Resting::default(), BTreeSet::new());
+        Self { entries, resting, timers, open: 0, outages }
     }
+}
 
+impl<P: Serialize + DeserializeOwned> Names<P> {
     /// The outages that still matter at `now`.
     pub fn outages(&mut self, now: Millis, policy: &Policy) -> &Outages {
         self.outages.forget(now, policy.patience);
@@ -44,7 +56,7 @@ impl<P> Names<P> {
     /// Nobody worked between `from` and `to`, which is now: all that is open waits longer by that.
     pub fn add_outage(&mut self, from: Millis, to: Millis, policy: &Policy) {
         self.outages.add(from, to);
-        // The times in `timers` are early now, which is harmless.
+        // The times in `timers` are early now, which is harmless. Who rests is told when it wakes.
         for entry in self.entries.values_mut().flatten() {
             entry.wait(policy, &self.outages);
         }
@@ -58,6 +70,7 @@ impl<P> Names<P> {
         policy: &Policy,
         step: impl FnOnce(&mut Entry<P>, Step, Option<P>) -> R,
     ) -> R {
+        let woken = self.wake(name, policy);
         // Most names have one run.
         let runs = self.entries.entry(name.clone()).or_insert_with(|| Vec::with_capacity(1));
         let found = match (policy.reading, &arrival.run) {
@@ -82,7 +95,11 @@ impl<P> Names<P> {
         if found.is_none() || matches!(what, Step::Emit { .. }) || policy.reading == Reading::Reference {
             self.timers.insert((entry.due, name.clone()));
         }
-        step(entry, what, displaced)
+        let came = step(entry, what, displaced);
+        if woken && matches!(what, Step::Ignored(_)) {
+            self.rest(name);
+        }
+        came
     }
 
     /// What a [`Step::HandOver`] of `name` asked for; `step` sees the window of its addresses afterwards.
@@ -93,6 +110,7 @@ impl<P> Names<P> {
         policy: &Policy,
         step: impl FnOnce(&mut Entry<P>, Step) -> R,
     ) -> R {
+        let woken = self.wake(name, policy);
         let runs = self.entries.entry(name.clone()).or_default();
         let found = runs.iter().position(|entry| entry.window == Window::Addresses);
         let index = found.unwrap_or_else(|| {
@@ -102,7 +120,11 @@ impl<P> Names<P> {
         let entry = &mut runs[index];
         let what = entry.take_over(aggregate, policy);
         self.timers.insert((entry.due, name.clone()));
-        step(entry, what)
+        let came = step(entry, what);
+        if woken && matches!(what, Step::Ignored(_)) {
+            self.rest(name);
+        }
+        came
     }
 
     /// Lets time pass to `now`; `step` sees each entry that is emitted or ends. An entry that ends is gone afterwards. After
@@ -114,7 +136,9 @@ impl<P> Names<P> {
         mut step: impl FnMut(&Bytes, &mut Entry<P>, Step),
     ) {
         let (mut times, mut later, mut left) = (Vec::new(), Vec::new(), BTreeSet::new());
-        while let Some((time, name)) = self.timers.pop_first() {
+        loop {
+            self.wake_due(now, policy);
+            let Some((time, name)) = self.timers.pop_first() else { break };
             if time > now {
                 self.timers.insert((time, name));
                 break;
@@ -154,7 +178,7 @@ impl<P> Names<P> {
 
     /// Gives back the memory of what was open once: times of names that are gone, places for names that are not there.
     fn compact(&mut self) {
-        if self.timers.len() > FEW + 2 * self.open {
+        if self.timers.len() > FEW + 2 * (self.open - self.resting.open()) {
             let times = |(name, runs): (&Bytes, &Vec<Entry<P>>)| -> Vec<_> {
                 runs.iter().map(|entry| (entry.due, name.clone())).collect()
             };
@@ -165,8 +189,57 @@ impl<P> Names<P> {
         }
     }
 
+    /// Has a name rest until there is something for it, or it is due. Of its payloads comes back what they serialize to.
+    pub fn rest(&mut self, name: &Bytes) {
+        let Some(runs) = self.entries.remove(name) else { return };
+        for entry in &runs {
+            self.timers.remove(&(entry.due, name.clone()));
+        }
+        self.resting.put(name, runs);
+        self.compact();
+    }
+
+    /// Wakes a name if it rests; whether it did.
+    fn wake(&mut self, name: &Bytes, policy: &Policy) -> bool {
+        if self.resting.open() == 0 || self.entries.contains_key(name) {
+            return false;
+        }
+        let Some(runs) = self.resting.take(name) else { return false };
+        self.wake_up(name.clone(), self.waited(runs, policy));
+        true
+    }
+
+    /// Wakes those of the resting that are due before all that are awake.
+    fn wake_due(&mut self, now: Millis, policy: &Policy) {
+        while let Some(due) = self.resting.next_due().filter(|due| *due <= now)
+            && self.timers.first().is_none_or(|(first, _)| due <= *first)
+        {
+            for name in self.resting.take_due::<P>() {
+                let Some(runs) = self.resting.take(&name) else { continue };
+                let runs = self.waited(runs, policy);
+                if runs.iter().any(|entry| entry.due <= now) {
+                    self.wake_up(name, runs);
+                } else {
+                    self.resting.put(&name, runs);
+                }
+            }
+        }
+    }
+
+    /// The entries of a name that rested or was on disk, with the outages since.
+    fn waited(&self, mut runs: Vec<Entry<P>>, policy: &Policy) -> Vec<Entry<P>> {
+        runs.iter_mut().for_each(|entry| entry.wait(policy, &self.outages));
+        runs
+    }
+
+    fn wake_up(&mut self, name: Bytes, runs: Vec<Entry<P>>) {
+        self.timers.extend(runs.iter().map(|entry| (entry.due, name.clone())));
+        self.entries.insert(name, runs);
+    }
+
     /// Puts back an entry that was read from disk.
     pub fn restore(&mut self, name: Bytes, mut entry: Entry<P>, policy: &Policy) {
+        self.wake(&name, policy);
         // It may have been written before the last outage.
         entry.wait(policy, &self.outages);
         self.timers.insert((entry.due, name.clone()));
@@ -177,7 +250,7 @@ impl<P> Names<P> {
 
     /// The earliest time at which something may be due.
     pub fn next_due(&self) -> Option<Millis> {
-        self.timers.first().map(|(time, _)| *time)
+        self.timers.first().map(|(time, _)| *time).into_iter().chain(self.resting.next_due()).min()
     }
 
     /// The number of open entries.
@@ -185,24 +258,46 @@ impl<P> Names<P> {
         self.open
     }
 
-    /// The name as it is kept here while it is open.
+    /// The name as it is kept here while it is awake.
     pub fn kept(&self, name: &[u8]) -> Option<&Bytes> {
         self.entries.get_key_value(name).map(|(kept, _)| kept)
     }
 
+    /// Whether something is known of a name.
+    pub fn is_open(&self, name: &[u8]) -> bool {
+        self.entries.contains_key(name) || self.resting.has::<P>(name)
+    }
+
     /// The entries of a name, oldest first.
-    pub fn get(&self, name: &[u8]) -> &[Entry<P>] {
+    pub fn get(&self, name: &[u8]) -> Cow<'_, [Entry<P>]>
+    where
+        P: Clone,
+    {
+        match self.entries.get(name) {
+            Some(runs) => runs.into(),
+            None => self.resting.get(name).unwrap_or_default().into(),
+        }
+    }
+
+    /// The entries of a name that is awake.
+    pub fn awake(&self, name: &[u8]) -> &[Entry<P>] {
         self.entries.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// An entry of a name.
-    pub fn get_mut(&mut self, name: &[u8], window: &Window) -> Option<&mut Entry<P>> {
+    /// An entry of a name that is awake.
+    pub fn awake_mut(&mut self, name: &[u8], window: &Window) -> Option<&mut Entry<P>> {
         self.entries.get_mut(name)?.iter_mut().find(|entry| entry.window == *window)
     }
 
     /// All entries, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Bytes, &Entry<P>)> {
-        self.entries.iter().flat_map(|(name, runs)| runs.iter().map(move |entry| (name, entry)))
+    #[cfg(test)]
+    pub fn all(&self) -> Vec<(Bytes, Entry<P>)>
+    where
+        P: Clone,
+    {
+        let awake = self.entries.iter().map(|(name, runs)| (name.clone(), runs.clone()));
+        let all = awake.chain(self.resting.iter());
+        all.flat_map(|(name, runs)| runs.into_iter().map(move |entry| (name.clone(), entry))).collect()
     }
 }
 

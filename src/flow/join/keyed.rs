@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use bytes::Bytes;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::Operator as _;
@@ -126,7 +125,7 @@ impl Join {
             }
             JoinItem::Look(look) => {
                 let Some(Look { partition, name, reply }) = look.take() else { return Ok(()) };
-                let runs = self.partitions.get(&partition).map_or(&[][..], |of| of.names.get(&name));
+                let runs = self.partitions.get(&partition).map(|of| of.names.get(&name)).unwrap_or_default();
                 // Whoever asked may have gone.
                 let _ = reply.send(runs.iter().map(|run| OpenName::of(run, &self.setup.policy)).collect());
             }
@@ -145,7 +144,8 @@ impl Join {
         let known = opening.names.iter().map(|(name, _)| name.clone()).collect();
         let mut names = Names::new(opening.outages);
         for (name, entry) in opening.names {
-            names.restore(name, entry, &self.setup.policy);
+            names.restore(name.clone(), entry, &self.setup.policy);
+            names.rest(&name);
         }
         let of = OnePartition {
             names,
@@ -176,7 +176,7 @@ impl Join {
             let told = Some(of.clock).filter(|told| *told < Millis::MAX).unwrap_or(0);
             of.worked = of.worked.max(now).max(told);
             let outages = of.names.outages(of.clock, &self.setup.policy).to_string();
-            let is_open = |name: &Bytes| !of.names.get(name).is_empty();
+            let is_open = |name: &[u8]| of.names.is_open(name);
             let origin = of.origins.cut(&of.next, of.names.open(), is_open);
             let inputs = self.setup.inputs.iter().zip(&of.next).zip(origin);
             positions.extend(inputs.map(|(((_, topic), &offset), origin)| Position {

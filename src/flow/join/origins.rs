@@ -23,41 +23,79 @@ pub struct Origins {
 struct Group {
     /// Offsets, one for each input, before which nothing of the group was read.
     from: Vec<i64>,
-    names: Vec<Bytes>,
+    names: List,
+}
+
+/// Names one after the other, each behind its length: a million of them are little more than their letters.
+#[derive(Default)]
+struct List {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl List {
+    fn push(&mut self, name: &[u8]) {
+        // Keys of records are shorter.
+        self.bytes.extend((name.len() as u32).to_le_bytes());
+        self.bytes.extend(name);
+        self.count += 1;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first_chunk()?;
+            let (name, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            rest = behind;
+            Some(name)
+        })
+    }
+
+    /// Leaves only those that are open; how many are gone.
+    fn retain(&mut self, is_open: impl Fn(&[u8]) -> bool) -> usize {
+        let mut left = List::default();
+        self.iter().filter(|name| is_open(name)).for_each(|name| left.push(name));
+        let gone = self.count - left.count;
+        if gone > 0 {
+            *self = left;
+            self.bytes.shrink_to_fit();
+        }
+        gone
+    }
 }
 
 impl Origins {
     /// The origin of `names`, which are open already and came in behind `from`. What comes in next is behind `next`.
     pub fn new(from: Vec<i64>, names: Vec<Bytes>, next: Vec<i64>) -> Self {
-        let held = names.len();
-        Self { before: [Group { from, names }].into(), now: Group { from: next, names: Vec::new() }, held }
+        let mut known = List::default();
+        names.iter().for_each(|name| known.push(name));
+        let (held, now) = (known.count, Group { from: next, names: List::default() });
+        Self { before: [Group { from, names: known }].into(), now, held }
     }
 
     /// Notes that a name came in.
-    pub fn add(&mut self, name: &Bytes) {
-        self.now.names.push(name.clone());
+    pub fn add(&mut self, name: &[u8]) {
+        self.now.names.push(name);
         self.held += 1;
     }
 
     /// The offsets from which all `open` names can be read again. What comes in from now on is behind `next`.
-    pub fn cut(&mut self, next: &[i64], open: usize, is_open: impl Fn(&Bytes) -> bool) -> Vec<i64> {
-        let now = Group { from: next.to_vec(), names: Vec::new() };
-        let before = std::mem::replace(&mut self.now, now);
-        if !before.names.is_empty() {
+    pub fn cut(&mut self, next: &[i64], open: usize, is_open: impl Fn(&[u8]) -> bool) -> Vec<i64> {
+        let now = Group { from: next.to_vec(), names: List::default() };
+        let mut before = std::mem::replace(&mut self.now, now);
+        if before.names.count > 0 {
+            before.names.bytes.shrink_to_fit();
             self.before.push_back(before);
         }
         // A name that is open for long must not hold all that came after it.
         if self.held > FEW + 2 * open {
-            self.before.iter_mut().for_each(|group| group.names.retain(&is_open));
-            self.before.retain(|group| !group.names.is_empty());
-            self.held = self.before.iter().map(|group| group.names.len()).sum();
+            self.held -= self.before.iter_mut().map(|group| group.names.retain(&is_open)).sum::<usize>();
+            self.before.retain(|group| group.names.count > 0);
         }
         // Else only the oldest group is looked at: the names of each are gone through a few times while it is that.
         while let Some(oldest) = self.before.front_mut() {
-            let before = oldest.names.len();
-            oldest.names.retain(&is_open);
-            self.held -= before - oldest.names.len();
-            if !oldest.names.is_empty() {
+            self.held -= oldest.names.retain(&is_open);
+            if oldest.names.count > 0 {
                 return oldest.from.clone();
             }
             self.before.pop_front();
@@ -99,7 +137,7 @@ mod tests {
                 match event {
                     Event::Record(name) => {
                         open.entry(name).or_insert_with(|| {
-                            origins.add(&Bytes::from(vec![name]));
+                            origins.add(&[name]);
                             offset
                         });
                         offset += 1;
@@ -125,7 +163,7 @@ mod tests {
         origins.add(&slow);
         assert_eq!(origins.cut(&[5, 2], 1, |_| true), [0, 0]);
         origins.add(&quick);
-        assert_eq!(origins.cut(&[9, 4], 1, |name| *name == slow), [0, 0]);
+        assert_eq!(origins.cut(&[9, 4], 1, |name| name == slow), [0, 0]);
         assert_eq!(origins.cut(&[9, 4], 0, |_| false), [9, 4]);
         let mut restored = Origins::new(vec![3, 1], vec![slow], vec![9, 4]);
         assert_eq!(restored.cut(&[10, 5], 1, |_| true), [3, 1]);
@@ -138,8 +176,8 @@ mod tests {
         let slow = Bytes::from("slow");
         origins.add(&slow);
         for number in 0..20 * FEW {
-            origins.add(&Bytes::from(format!("quick {number}")));
-            assert_eq!(origins.cut(&[1], 1, |name| *name == slow), [0]);
+            origins.add(format!("quick {number}").as_bytes());
+            assert_eq!(origins.cut(&[1], 1, |name| name == slow), [0]);
             assert!(origins.held <= 2 * FEW && origins.before.len() <= 2 * FEW, "{}", origins.held);
         }
     }

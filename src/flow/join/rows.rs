@@ -19,6 +19,9 @@ use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partit
 /// How long the rows of a partition that is elsewhere are kept. By then most of its open names are others.
 const KEPT: Duration = Duration::from_secs(600);
 
+/// What a part in memory takes besides its bytes, and its name with it.
+const BESIDE: usize = 400;
+
 /// So many names that ended, or are noted twice, are too few to look for.
 const FEW: usize = 1024;
 
@@ -54,9 +57,10 @@ impl Payload {
         !matches!(self, Payload::Memory { stored: false, .. })
     }
 
+    /// The memory that it takes; none is taken by what may rest.
     pub(super) fn in_memory(&self) -> usize {
         match self {
-            Payload::Memory { bytes, .. } => bytes.len(),
+            Payload::Memory { bytes, .. } => bytes.len() + BESIDE,
             Payload::Stored => 0,
         }
     }
@@ -319,8 +323,9 @@ impl Changes {
                 batch.delete(Family::Parts, &part_key(&key, &part.to_string()));
             }
         }
+        let mut quiet = Vec::new();
         for (name, window) in std::mem::take(&mut self.changed) {
-            let Some(entry) = names.get_mut(&name, &window) else { continue };
+            let Some(entry) = names.awake_mut(&name, &window) else { continue };
             let key = entry_key(partition, &name, window.text());
             for slot in entry.slots_mut() {
                 if let Payload::Memory { bytes, stored: stored @ false } = &mut slot.payload {
@@ -332,12 +337,16 @@ impl Changes {
             // Plain values always serialize.
             let row = postcard::to_allocvec(&row).expect("an entry serializes");
             batch.put(Family::Entries, &key, &row);
-            self.spillable.push_back((name, window));
+            match in_memory(entry) {
+                0 => quiet.push(name),
+                _ => self.spillable.push_back((name, window)),
+            }
         }
+        quiet.iter().for_each(|name| self.let_rest(names, name));
         // Names that end are not looked for here, and one that changes is here again: they must not add up.
         if self.spillable.len() > FEW + 2 * names.open() {
             let mut seen = HashSet::new();
-            self.spillable.retain(|id| names.get_mut(&id.0, &id.1).is_some() && seen.insert(id.clone()));
+            self.spillable.retain(|id| names.awake_mut(&id.0, &id.1).is_some() && seen.insert(id.clone()));
             self.spillable.shrink_to(FEW);
         }
     }
@@ -349,15 +358,26 @@ impl Changes {
         while freed < memory
             && let Some((name, window)) = self.spillable.pop_front()
         {
-            let Some(entry) = names.get_mut(&name, &window) else { continue };
+            let Some(entry) = names.awake_mut(&name, &window) else { continue };
             for slot in entry.slots_mut() {
                 if matches!(slot.payload, Payload::Memory { stored: true, .. }) {
                     freed += slot.payload.in_memory();
                     slot.payload = Payload::Stored;
                 }
             }
+            self.let_rest(names, &name);
         }
         freed
+    }
+
+    /// Has a name rest of which nothing is in memory only.
+    fn let_rest(&self, names: &mut Names<Payload>, name: &Bytes) {
+        let is_quiet = |entry: &Entry<Payload>| {
+            in_memory(entry) == 0 && !self.changed.contains(&(name.clone(), entry.window.clone()))
+        };
+        if names.awake(name).iter().all(is_quiet) {
+            names.rest(name);
+        }
     }
 }
 

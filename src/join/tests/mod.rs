@@ -34,18 +34,13 @@ fn dns(status: i32, time: Millis, addresses: &[&str], tls: bool) -> Arrival<u32>
 }
 
 /// Lets time pass, and answers what is handed over as the job does; `step` sees every step.
-fn advance<P: Clone>(
-    names: &mut Names<P>,
-    now: Millis,
-    policy: &Policy,
-    mut step: impl FnMut(&Entry<P>, Step),
-) {
+fn advance(names: &mut Names<u32>, now: Millis, policy: &Policy, mut step: impl FnMut(&Entry<u32>, Step)) {
     loop {
         let mut handed_over = vec![];
         names.advance(now, policy, |name, entry, what| {
             step(entry, what);
             if let Step::HandOver(time) = what {
-                let aggregate = entry.aggregate(time, |slot| Ok::<_, ()>(slot.payload.clone()));
+                let aggregate = entry.aggregate(time, |slot| Ok::<_, ()>(slot.payload));
                 handed_over.push((name.clone(), aggregate.unwrap()));
             }
         });
@@ -59,12 +54,12 @@ fn advance<P: Clone>(
 }
 
 /// Takes a result in, and answers what is handed over as the job does; `step` sees every step.
-fn arrive<P: Clone>(
-    names: &mut Names<P>,
+fn arrive(
+    names: &mut Names<u32>,
     name: &Bytes,
-    arrival: Arrival<P>,
+    arrival: Arrival<u32>,
     policy: &Policy,
-    mut step: impl FnMut(&Entry<P>, Step),
+    mut step: impl FnMut(&Entry<u32>, Step),
 ) {
     if let PartId::Ip { collector, .. } = &arrival.part
         && !policy.takes(collector)
@@ -74,7 +69,7 @@ fn arrive<P: Clone>(
     let aggregate = names.arrive(name, arrival, policy, |entry, what, _| {
         step(entry, what);
         match what {
-            Step::HandOver(time) => entry.aggregate(time, |slot| Ok::<_, ()>(slot.payload.clone())).ok(),
+            Step::HandOver(time) => entry.aggregate(time, |slot| Ok::<_, ()>(slot.payload)).ok(),
             _ => None,
         }
     });

@@ -25,6 +25,8 @@ struct Result {
 enum Event {
     Result(Result),
     Time(Millis),
+    /// The name is to rest.
+    Rest,
 }
 
 /// The results that win, by part.
@@ -236,6 +238,7 @@ fn real(names: &mut Names<u32>, policy: &Policy, event: &Event) -> Vec<Record> {
     };
     match event {
         Event::Time(now) => advance(names, *now, policy, note),
+        Event::Rest => names.rest(&Bytes::from_static(NAME)),
         Event::Result(result) => {
             let part = match result.part.as_str() {
                 "zone" => PartId::Zone,
@@ -285,6 +288,9 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             } else {
                 out.push(Event::Result(Result { part, run, ok, time: now - late, says }));
             }
+            if kind % 2 == 1 {
+                out.push(Event::Rest);
+            }
         }
         out.extend([Event::Time(now + 2 * MINUTE), Event::Time(now + 5 * MINUTE)]);
         out
@@ -300,6 +306,7 @@ proptest! {
             let mut expected = match event {
                 Event::Result(result) => model.result(result).into_iter().collect(),
                 Event::Time(now) => model.time(*now),
+                Event::Rest => vec![],
             };
             let mut records = real(&mut names, &policy, event);
             // Two runs may be due at once.
@@ -318,6 +325,7 @@ proptest! {
             let expected: Vec<_> = match event {
                 Event::Result(result) => model.result(result).into_iter().collect(),
                 Event::Time(now) => model.time(*now),
+                Event::Rest => vec![],
             };
             prop_assert_eq!(real(&mut names, &policy, event), expected, "{:?}", event);
         }

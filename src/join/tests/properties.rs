@@ -104,9 +104,9 @@ proptest! {
             });
         }
         let mut after = Names::default();
-        for (name, entry) in before.iter() {
-            let row = postcard::to_allocvec(entry).unwrap();
-            after.restore(name.clone(), postcard::from_bytes(&row).unwrap(), &policy);
+        for (name, entry) in before.all() {
+            let row = postcard::to_allocvec(&entry).unwrap();
+            after.restore(name, postcard::from_bytes(&row).unwrap(), &policy);
         }
         let (count, last) = last_record(&mut after, &policy, &arrivals[replayed..]);
         prop_assert_eq!(if count > 0 { last } else { emitted.unwrap() }, record);
@@ -115,10 +115,18 @@ proptest! {
 
 #[test]
 fn an_outage_lengthens_what_is_open_and_nothing_else() {
+    outage(false);
+    outage(true);
+}
+
+fn outage(rests: bool) {
     let policy = Policy { patience: 60, ..Policy::default() };
     let name = Bytes::from_static(b"a.cz");
     let mut names = Names::default();
     names.arrive(&name, arrival(PartId::Zone, 0, 100), &policy, |_, _, _| ());
+    if rests {
+        names.rest(&name);
+    }
     names.add_outage(120, 500, &policy);
     let fired = |names: &mut Names<_>, now| {
         let mut steps = vec![];

@@ -108,9 +108,8 @@ impl World {
         self.group = Group { position, clock: self.clock, outages };
         self.emitted.append(&mut self.pending);
         if rows {
-            let row =
-                |(name, entry): (&Bytes, &Entry<u32>)| (name.clone(), postcard::to_allocvec(entry).unwrap());
-            self.rows = (position, self.names.iter().map(row).collect());
+            let row = |(name, entry): (Bytes, Entry<u32>)| (name, postcard::to_allocvec(&entry).unwrap());
+            self.rows = (position, self.names.all().into_iter().map(row).collect());
         }
     }
 
@@ -123,6 +122,7 @@ impl World {
         for (name, row) in &self.rows.1 {
             rows.push(postcard::from_bytes(row).unwrap());
             self.names.restore(name.clone(), rows.pop().unwrap(), &self.policy);
+            self.names.rest(name);
         }
         for coming in &all[self.rows.0..position] {
             self.take(coming, true);
@@ -166,6 +166,9 @@ fn play(seed: u64) -> Result<(usize, usize), String> {
         let coming = &log[position];
         world.time(coming.0, false);
         world.take(coming, false);
+        if rng.bool() {
+            world.names.rest(&coming.1);
+        }
         position += 1;
         match rng.usize(0..100) {
             0..20 => world.cut(position, rng.bool()),

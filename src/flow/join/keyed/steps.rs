@@ -56,8 +56,8 @@ impl Join {
         };
         // The key of a record shares its memory with the value, which is not to stay as long as the name.
         let name = of.names.kept(&name).cloned().unwrap_or_else(|| Bytes::copy_from_slice(&name));
-        let arrived = part.body.len();
         let arrival = arrival(kind, address, &record, part);
+        let arrived = arrival.payload.in_memory();
         if let PartId::Ip { collector, .. } = &arrival.part
             && !self.setup.policy.takes(collector)
         {
@@ -79,10 +79,7 @@ impl Join {
         if of.names.open() > open {
             of.origins.add(&name);
         }
-        let refused = displaced.as_ref().map_or(0, |payload| match payload {
-            Payload::Memory { bytes, .. } => bytes.len(),
-            Payload::Stored => 0,
-        });
+        let refused = displaced.as_ref().map_or(0, Payload::in_memory);
         self.bytes = (self.bytes + arrived).saturating_sub(refused);
         match step {
             Step::Ignored(ignored) => {
@@ -95,7 +92,7 @@ impl Join {
             Step::Kept | Step::HandOver(_) => {}
             Step::End(_) => unreachable!("only time ends an entry"),
             Step::Emit { complete } => {
-                if let Some(entry) = of.names.get_mut(&name, &window).filter(|_| !of.muted) {
+                if let Some(entry) = of.names.awake_mut(&name, &window).filter(|_| !of.muted) {
                     let record = emit(&self.setup, partition, &name, entry, complete)?;
                     self.out.push(Out::Joined(record));
                 }
