@@ -60,7 +60,7 @@ pub struct StateConfig {
     pub dir: PathBuf,
     /// Time between two writes of open names.
     pub flush_interval: Span,
-    /// Payloads of open names held in memory; beyond it they are read back from disk.
+    /// Memory for parts of open names; beyond it they are read back from disk, and their names rest as a few bytes each.
     pub memory: Size,
     /// Cache of blocks read from disk.
     pub block_cache: Size,

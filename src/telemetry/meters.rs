@@ -87,7 +87,7 @@ pub struct PartitionMeter {
 pub struct JoinMeter {
     /// Names open now.
     pub open: AtomicI64,
-    /// Bytes of their payloads in memory.
+    /// Memory that their parts take, in bytes.
     pub bytes: AtomicI64,
     /// Joined records that were complete at their first emission.
     pub complete: AtomicU64,

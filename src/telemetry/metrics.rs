@@ -100,7 +100,7 @@ impl Collector for Report {
         family(
             encoder,
             "join_payload_bytes",
-            "Bytes of payloads held in memory.",
+            "Memory that parts of open names take, in bytes.",
             [([], gauge(join.bytes))],
         )?;
         let kind = |kind: &'static str, value| ([("kind", kind.to_owned())], count(value));

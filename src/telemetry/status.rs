@@ -59,7 +59,7 @@ pub struct NodeStatus {
 pub struct JoinStatus {
     /// Open names.
     pub open: i64,
-    /// Bytes of their payloads in memory.
+    /// Memory that their parts take, in bytes.
     pub bytes: i64,
     /// Complete records.
     pub complete: u64,

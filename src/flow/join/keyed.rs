@@ -65,7 +65,7 @@ struct Join {
     setup: JoinSetup,
     shared: Rc<Shared>,
     partitions: BTreeMap<u32, OnePartition>,
-    /// Bytes of payloads in memory.
+    /// Memory that parts of open names take, in bytes.
     bytes: usize,
     flushed: Instant,
     out: Vec<Out>,

@@ -20,7 +20,7 @@ use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partit
 const KEPT: Duration = Duration::from_secs(600);
 
 /// What a part in memory takes besides its bytes, and its name with it.
-const BESIDE: usize = 400;
+const BESIDE: usize = 500;
 
 /// So many names that ended, or are noted twice, are too few to look for.
 const FEW: usize = 1024;
@@ -367,6 +367,9 @@ impl Changes {
             }
             self.let_rest(names, &name);
         }
+        if self.spillable.capacity() > FEW + 8 * self.spillable.len() {
+            self.spillable.shrink_to(2 * self.spillable.len());
+        }
         freed
     }
 
@@ -381,7 +384,7 @@ impl Changes {
     }
 }
 
-/// Bytes of an entry's payloads in memory.
+/// Memory that an entry's payloads take, in bytes.
 pub fn in_memory(entry: &Entry<Payload>) -> usize {
     entry.slots().iter().map(|slot| slot.payload.in_memory()).sum()
 }

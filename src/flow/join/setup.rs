@@ -31,7 +31,7 @@ pub struct JoinSetup {
     pub rows: JoinRows,
     /// Time between two writes of open names.
     pub flush_interval: Duration,
-    /// Payloads in memory beyond which they are let go of.
+    /// Memory for parts beyond which they are let go of.
     pub memory: usize,
     /// Open names beyond which no new ones are asked for.
     pub max_open: usize,
