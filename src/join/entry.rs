@@ -106,6 +106,8 @@ pub enum End {
     ZoneFailed,
     /// No DNS result arrived in time: nothing is emitted.
     NoDns,
+    /// The request asked for no DNS result, without which there is no record, and all else is there.
+    NotAsked,
     /// In the reference reading: there were results about addresses, and nothing came about their name.
     NoDomain,
 }
@@ -214,10 +216,14 @@ impl<P> Entry<P> {
     }
 
     /// Sets when it is given up if nothing arrives any more: after the patience, outages left out. Nothing changes once its
-    /// record was emitted.
+    /// record was emitted. If there will be none, since nobody asked for a DNS result, it ends with the last part.
     pub fn wait(&mut self, policy: &Policy, outages: &Outages) {
         if self.revision == 0 && matches!(self.window, Window::Run(_)) {
-            self.due = outages.after(self.latest, policy.patience);
+            let no_record = self.left_out.has(&PartId::Dns) && self.position(&PartId::Dns).is_err();
+            self.due = match no_record && self.awaited_of_name(policy).next().is_none() {
+                true => self.latest,
+                false => outages.after(self.latest, policy.patience),
+            };
         }
     }
 
@@ -236,6 +242,7 @@ impl<P> Entry<P> {
             (Some(_), Some(_)) => self.emit(false, now, policy),
             (None, _) => Step::End(End::NoZone),
             (Some(zone), None) if !zone.status.ok() => Step::End(End::ZoneFailed),
+            (Some(_), None) if self.left_out.has(&PartId::Dns) => Step::End(End::NotAsked),
             (Some(_), None) => Step::End(End::NoDns),
         }
     }
@@ -276,7 +283,8 @@ impl<P> Entry<P> {
             None => 2 + self.addresses().len() * policy.address_collectors.len(),
             Some(_) => 2,
         };
-        self.slots.len() >= least && self.awaited(policy).next().is_none()
+        // There is no record without a DNS result, though nobody may have asked for one.
+        self.slots.len() >= least && self.dns.is_some() && self.awaited(policy).next().is_none()
     }
 
     fn emit(&mut self, complete: bool, now: Millis, policy: &Policy) -> Step {

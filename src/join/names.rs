@@ -90,9 +90,10 @@ impl<P: Serialize + DeserializeOwned> Names<P> {
             open(runs, window, arrival.time)
         });
         let entry = &mut runs[index];
+        let before = entry.due;
         let (what, displaced) = entry.arrive(arrival, policy, &self.outages);
-        // In the default reading an emission is the only step that may bring the due time forward.
-        if found.is_none() || matches!(what, Step::Emit { .. }) || policy.reading == Reading::Reference {
+        // A timer that is too early is put off when it is due.
+        if found.is_none() || entry.due < before || policy.reading == Reading::Reference {
             self.timers.insert((entry.due, name.clone()));
         }
         let came = step(entry, what, displaced);

@@ -68,7 +68,8 @@ pub struct Join {
     /// What is not needed is in the record if it comes in time.
     pub needs: Option<Vec<Spanned<String>>>,
     /// The collectors that each address needs, by the names that their results tell; a collector of your own needs no
-    /// more than its name here.
+    /// more than its name here. That fewer are asked is told by the `collectors` of a request for a zone or for DNS;
+    /// those of a request for an address that somebody else writes only say which of them run.
     #[serde(default)]
     pub address_collectors: Vec<Spanned<String>>,
     /// How long after its last part an incomplete name is given up.

@@ -101,6 +101,33 @@ fn joined_records_have_the_fields_of_their_reading() {
     });
 }
 
+/// Values that the reference's reader takes though they are of another type, as it writes them again.
+#[test]
+fn values_are_taken_as_the_reference_takes_them() {
+    let zone = |value: &str| {
+        let fields =
+            r#""publicSuffix":1.50,"soa":{"serial":20,"refresh":"60","retry":1.9,"expire":1e2,"minTTL":""}"#;
+        let json = format!(
+            r#"{{"statusCode":0,"lastAttempt":1,"zone":{{"zone":true,"hasDNSKEY":{value},{fields}}}}}"#
+        );
+        part(PartKind::Zone, true, &json)
+    };
+    let soa = r#""soa":{"primaryNS":null,"respMailboxDname":null,"serial":"20","refresh":60,"retry":1,"expire":100,"minTTL":null}"#;
+    let lists = r#""primaryNameserverIPs":null,"secondaryNameservers":null,"secondaryNameserverIPs":null"#;
+    for (value, taken) in
+        [("true", "true"), ("0", "false"), ("2", "true"), (r#""TRUE""#, "true"), (r#""""#, "null")]
+    {
+        let expected = format!(
+            r#"{{"statusCode":0,"error":null,"lastAttempt":1,"zone":{{"zone":"true",{soa},"publicSuffix":"1.50","hasDNSKEY":{taken},{lists}}}}}"#
+        );
+        assert_eq!(zone(value), expected);
+    }
+    let dns =
+        r#"{"statusCode":0,"lastAttempt":1,"dnsData":{"ttlValues":{"A":"5","b\"":2.5},"errors":{"A":1}}}"#;
+    let dns = part(PartKind::Dns, true, dns);
+    assert!(dns.contains(r#""ttlValues":{"A":5,"b\"":2}"#) && dns.contains(r#""errors":{"A":"1"}"#), "{dns}");
+}
+
 /// What crashes the reference is a dead letter here.
 #[test]
 fn what_has_another_shape_is_refused() {
@@ -109,6 +136,20 @@ fn what_has_another_shape_is_refused() {
         (PartKind::Dns, r#"{"statusCode":0,"lastAttempt":1,"dnsData":[],"ips":[]}"#),
         (PartKind::Dns, r#"{"statusCode":0,"lastAttempt":1,"dnsData":null,"ips":{}}"#),
         (PartKind::Zone, r#"{"statusCode":0,"lastAttempt":1,"zone":"a.cz"}"#),
+        (PartKind::Zone, r#"{"statusCode":0,"lastAttempt":1,"zone":{"zone":["a.cz"]}}"#),
+        (PartKind::Zone, r#"{"statusCode":0,"lastAttempt":1,"zone":{"zone":"a.cz","hasDNSKEY":"yes"}}"#),
+        (PartKind::Zone, r#"{"statusCode":0,"lastAttempt":1,"zone":{"zone":"a.cz","hasDNSKEY":1.0}}"#),
+        (PartKind::Zone, r#"{"statusCode":0,"lastAttempt":1,"zone":{"zone":"a.cz","soa":{"refresh":true}}}"#),
+        (
+            PartKind::Zone,
+            r#"{"statusCode":0,"lastAttempt":1,"zone":{"zone":"a.cz","soa":{"refresh":"1.5"}}}"#,
+        ),
+        (PartKind::Zone, r#"{"statusCode":0,"lastAttempt":1,"zone":{"zone":"a.cz","soa":{"refresh":1e30}}}"#),
+        (PartKind::Dns, r#"{"statusCode":0,"lastAttempt":1,"dnsData":{"A":[{}]}}"#),
+        (PartKind::Dns, r#"{"statusCode":0,"lastAttempt":1,"dnsData":{"ttlValues":{"A":"x"}}}"#),
+        (PartKind::Dns, r#"{"statusCode":0,"lastAttempt":1,"dnsData":{"errors":[]}}"#),
+        (PartKind::Tls, r#"{"statusCode":0,"lastAttempt":1,"tlsData":{"certificates":[{"derData":"AA"}]}}"#),
+        (PartKind::Tls, r#"{"statusCode":0,"lastAttempt":1,"html":{}}"#),
         (PartKind::Tls, r#"[]"#),
         (PartKind::Tls, r#"{"statusCode":"0","lastAttempt":1}"#),
         (PartKind::Ip, r#"{"statusCode":0,"lastAttempt":1}"#),

@@ -25,6 +25,25 @@ fn awaited_parts_have_names() {
     assert_eq!(missing, [&["rdap-dn not-asked", "tls deadline"], &of_address[..]].concat());
 }
 
+/// Without DNS there is no record, so there is nothing to wait for but what was asked.
+#[test]
+fn a_name_without_dns_ends_with_the_last_part_that_was_asked() {
+    let (policy, name) = (Policy::default(), Bytes::from_static(NAME));
+    for (asked, left_out) in [(true, vec![PartId::Dns]), (false, vec![PartId::Dns, PartId::Rdap])] {
+        let (mut names, mut ended) = (Names::default(), vec![]);
+        let left_out = Some(LeftOut { parts: left_out, only: None });
+        let zone = Arrival { left_out, ..arrival(PartId::Zone, 0, 1000) };
+        let kept = |_: &mut _, step, _| assert_eq!(step, Step::Kept);
+        names.arrive(&name, zone, &policy, kept);
+        if asked {
+            assert_eq!(names.next_due(), Some(1000 + policy.patience));
+            names.arrive(&name, arrival(PartId::Rdap, 11, 1500), &policy, kept);
+        }
+        names.advance(if asked { 1500 } else { 1000 }, &policy, |_, _, step| ended.push(step));
+        assert_eq!((ended, names.open()), (vec![Step::End(End::NotAsked)], 0));
+    }
+}
+
 /// Everything one run may bring, some of it twice with other statuses and attempts.
 fn arrivals() -> impl Strategy<Value = Vec<Arrival<u32>>> {
     let extra = (0_usize..12, prop_oneof![Just(0), Just(11)], 0_i64..1000);

@@ -167,6 +167,7 @@ impl Join {
                         End::NoZone => "no-zone",
                         End::ZoneFailed => "zone-failed",
                         End::NoDns => "no-dns",
+                        End::NotAsked => "not-asked",
                         End::NoDomain => "no-domain",
                     };
                     if !muted {
