@@ -83,7 +83,7 @@ impl Letters {
         match failed {
             Some(error) => Err(error),
             None if batch.is_empty() => Ok((written, kept)),
-            None => write(&mut batch).map(|()| (written, kept)),
+            None => write(&mut batch).map(|_| (written, kept)),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! back. Worker = partition number modulo workers.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +12,11 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::deliver::DeliverMessage;
-use super::join::{JoinRows, Look, OpenName, Opening, ResultMessage};
+use super::join::{JoinRows, Look, OpenName, Opening, ResultMessage, look};
 use super::requests::RequestMessage;
 use crate::collect::net::Limiter;
 use crate::engine::Mailbox;
-use crate::io::{IoError, Owner, Position, Reader, Start, Topic, partition_of};
+use crate::io::{IoError, Owner, Position, Reader, Start, Topic, Transport, partition_of};
 use crate::telemetry::{Health, Meters};
 
 /// How long giving partitions back may take: well below the broker's patience (`max.poll.interval.ms`).
@@ -36,6 +37,9 @@ pub struct Assignments {
     inputs: Vec<Topic>,
     /// Places of the join's inputs among the inputs.
     joined: Vec<usize>,
+    /// The topic of joined records, if the flow has a join.
+    to: Option<Topic>,
+    transport: Arc<dyn Transport>,
     rows: JoinRows,
     doors: Vec<Doors>,
     meters: Arc<Meters>,
@@ -56,10 +60,12 @@ struct Pending {
 }
 
 impl Assignments {
-    /// The owner of `inputs`, of which those of `joined` belong to the join.
+    /// The owner of `inputs`, of which those of `joined` belong to the join; that writes to `to`.
     pub fn new(
         inputs: Vec<Topic>,
         joined: &[Topic],
+        to: Option<Topic>,
+        transport: Arc<dyn Transport>,
         rows: JoinRows,
         doors: Vec<Doors>,
         meters: Arc<Meters>,
@@ -71,6 +77,8 @@ impl Assignments {
         Self {
             inputs,
             joined,
+            to,
+            transport,
             rows,
             doors,
             meters,
@@ -121,13 +129,22 @@ impl Owner for Assignments {
     fn assign(&self, partition: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError> {
         let of_join: Vec<_> =
             self.joined.iter().map(|&index| (self.inputs[index], committed[index].as_ref())).collect();
-        let (of_join, live_from, opening) = self.rows.reopen(partition, &of_join)?;
+        let (mut of_joined, mut live_from, mut opening) = Default::default();
+        if let Some(to) = self.to {
+            (of_joined, live_from, opening) = self.rows.reopen(partition, &of_join, to)?;
+            if let Some(from) = opening.look_from {
+                self.transport.tail(to, partition, from, &mut |_, fetched| {
+                    look(&mut opening.last, &fetched.record);
+                    ControlFlow::Continue(())
+                })?;
+            }
+        }
         let pending = Pending { committed: committed.clone(), live_from, opening };
         let at = |position: &Option<Position>| {
             position.as_ref().map_or(Start::Earliest, |position| Start::At(position.offset))
         };
         let mut starts: Vec<Start> = committed.iter().map(at).collect();
-        for (&index, start) in self.joined.iter().zip(of_join) {
+        for (&index, start) in self.joined.iter().zip(of_joined) {
             starts[index] = start;
         }
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, pending);

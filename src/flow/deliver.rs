@@ -19,10 +19,10 @@ use timely::scheduling::Activator;
 use super::join::JoinCut;
 use super::node::Work;
 use super::requests::Request;
-use super::shared::Shared;
+use super::shared::{Ends, Shared};
 use crate::clock::SharedClock;
 use crate::engine::{Bell, Epoch, Lost, Mailbox};
-use crate::io::{Cut, IoError, Outbox, OutboxEvents, Outgoing, Position};
+use crate::io::{Cut, IoError, Outbox, OutboxEvents, Outgoing, Position, Written};
 use crate::telemetry::Meters;
 
 /// What arrives at the end of a path.
@@ -57,11 +57,17 @@ pub struct Events {
     pub bell: Bell,
     /// Called when nothing can be written any more.
     pub failed: Arc<dyn Fn(IoError) + Send + Sync>,
+    /// How far its cuts are written.
+    pub ends: Ends,
 }
 
 impl OutboxEvents for Events {
     fn progressed(&self) {
         self.bell.ring();
+    }
+
+    fn committed(&self, written: Vec<Written>) {
+        self.ends.note(written);
     }
 
     fn failed(&self, error: IoError) {

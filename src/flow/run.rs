@@ -147,6 +147,7 @@ impl Flow {
         };
         let joined: Vec<_> =
             join.iter().flat_map(|(setup, _)| setup.inputs.iter().map(|(_, topic)| *topic)).collect();
+        let to = join.as_ref().map(|(setup, _)| setup.to);
         let count = settings.engine.worker_count();
         let worker_plan = WorkerPlan {
             nodes,
@@ -190,6 +191,8 @@ impl Flow {
         let assignments = Arc::new(Assignments::new(
             inputs.clone(),
             &joined,
+            to,
+            transport.clone(),
             rows,
             doors,
             meters.clone(),

@@ -20,5 +20,5 @@ pub use partitioner::partition_of;
 pub use record::{Fetched, Headers, Outgoing, RawRecord, Topic, Topics};
 pub use transport::{
     Committer, Cut, Instead, Owner, Polled, Position, Reader, Rejected, Start, Subscription, Transport,
-    Visit, VisitNewest, Wake,
+    Visit, VisitNewest, Wake, Written,
 };

@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use super::{Committer, Cut, IoError, Outgoing};
+use super::{Committer, Cut, IoError, Outgoing, Written};
 
 /// What the thread tells. Called on its own thread.
 pub trait OutboxEvents: Send + 'static {
     /// There is room again, or the cut is committed.
     fn progressed(&self);
+
+    /// A cut is committed; partitions are written so far.
+    fn committed(&self, written: Vec<Written>);
 
     /// Nothing can be written any more.
     fn failed(&self, error: IoError);
@@ -123,7 +126,8 @@ fn run(
             Command::Send(records, bytes) => committer.send(records).map(|()| {
                 shared.bytes.fetch_sub(bytes, Ordering::AcqRel);
             }),
-            Command::Cut(cut) => committer.commit(cut).map(|()| {
+            Command::Cut(cut) => committer.commit(cut).map(|written| {
+                events.committed(written);
                 shared.cutting.store(false, Ordering::Release);
             }),
         };

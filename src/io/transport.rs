@@ -41,6 +41,17 @@ pub enum Start {
     At(i64),
 }
 
+/// How far a partition was written with a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The topic.
+    pub topic: Topic,
+    /// The partition.
+    pub partition: u32,
+    /// The offset after the last record of the cut.
+    pub end: i64,
+}
+
 /// Called, from any thread, when a reader that had nothing may have something.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
 
@@ -115,8 +126,9 @@ pub trait Committer: Send {
     /// Hands records to the transport. They can be read only after the next [`Committer::commit`].
     fn send(&mut self, records: Vec<Outgoing>) -> Result<(), IoError>;
 
-    /// Makes everything sent so far and the positions durable, all or nothing, then the state.
-    fn commit(&mut self, cut: Cut) -> Result<(), IoError>;
+    /// Makes everything sent so far and the positions durable, all or nothing, then the state. Tells how far partitions are
+    /// written now; one that is left out is at least as far as was told before.
+    fn commit(&mut self, cut: Cut) -> Result<Vec<Written>, IoError>;
 }
 
 /// Sees a record and its partition; says whether there is more to see.
@@ -137,6 +149,10 @@ pub trait Transport: Send + Sync {
     /// Shows about `count` of the newest records of each partition of `topics`, to nobody's account, and no more than can
     /// be had within a few seconds. Blocks.
     fn newest(&self, topics: &[Topic], count: i64, visit: VisitNewest<'_>) -> Result<(), IoError>;
+
+    /// Shows what was committed to one partition of `topic` from the offset `from` on, up to what is there now. What is
+    /// still open there is waited for. Blocks.
+    fn tail(&self, topic: Topic, partition: u32, from: i64, visit: Visit<'_>) -> Result<(), IoError>;
 
     /// How far the group is in all partitions of these topics; those in which it has not begun are left out. Blocks.
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError>;

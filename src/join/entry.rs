@@ -293,6 +293,16 @@ impl<P> Entry<P> {
         Step::Emit { complete }
     }
 
+    /// It was emitted before as often as `revision` says, with all that has arrived; whether that was not known.
+    pub(super) fn emitted(&mut self, revision: u32, policy: &Policy) -> bool {
+        let unknown = self.revision < revision;
+        if unknown {
+            self.revision = revision - 1;
+            self.emit(self.complete(policy), self.latest, policy);
+        }
+        unknown
+    }
+
     pub(super) fn position(&self, part: &PartId) -> Result<usize, usize> {
         self.slots.binary_search_by(|slot| slot.part.cmp(part))
     }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -247,6 +248,25 @@ impl<P: Serialize + DeserializeOwned> Names<P> {
         let runs = self.entries.entry(name).or_insert_with(|| Vec::with_capacity(1));
         runs.insert(place(runs, &entry.window), entry);
         self.open += 1;
+    }
+
+    /// A run was emitted before, as often as `revision` says, which a replay could not tell: it does not know when it was given
+    /// up. The window of its entry, if that is another now.
+    pub fn emitted(
+        &mut self,
+        name: &Bytes,
+        run: Option<&Arc<str>>,
+        revision: u32,
+        policy: &Policy,
+    ) -> Option<Window> {
+        self.wake(name, policy);
+        let same = |entry: &&mut Entry<P>| matches!(entry.window, Window::Run(_)) && entry.run.as_ref() == run;
+        let entry = self.entries.get_mut(name)?.iter_mut().find(same)?;
+        if !entry.emitted(revision, policy) {
+            return None;
+        }
+        self.timers.insert((entry.due, name.clone()));
+        Some(entry.window.clone())
     }
 
     /// The earliest time at which something may be due.

@@ -15,6 +15,7 @@ use timely::dataflow::operators::generic::operator::Operator as _;
 
 use super::JoinCut;
 use super::feed::{JoinItem, Look};
+use super::given_up::{GivenUp, LastRevisions};
 use super::origins::Origins;
 use super::resume::Committed;
 use super::rows::{Changes, Opening, Payload};
@@ -78,8 +79,12 @@ struct OnePartition {
     names: Names<Payload>,
     origins: Origins,
     changes: Changes,
-    /// The offset after the last result taken in, for each input.
+    /// The offset after the last result taken in, for each input, and after the last joined record that is known to be
+    /// written.
     next: Vec<i64>,
+    given_up: GivenUp,
+    /// What was emitted, as the joined topic tells it, of names that are read again.
+    last: LastRevisions,
     /// Positions differ from those of the last cut, and from those of the rows.
     moved: bool,
     unwritten: bool,
@@ -107,6 +112,13 @@ impl Join {
                 let now = self.setup.clock.now();
                 if let Some(of) = self.partitions.get_mut(&partition) {
                     of.muted = false;
+                    for ((name, run), revision) in std::mem::take(&mut of.last) {
+                        let changed = of.names.emitted(&name, run.as_ref(), revision, &self.setup.policy);
+                        if let Some(window) = changed {
+                            of.changes.change(&name, &window);
+                            (of.moved, of.unwritten) = (true, true);
+                        }
+                    }
                     // A partition that is new has had no time that could be lost.
                     if of.worked > 0 {
                         of.names.add_outage(of.worked, now, &self.setup.policy);
@@ -147,11 +159,15 @@ impl Join {
             names.restore(name.clone(), entry, &self.setup.policy);
             names.rest(&name);
         }
+        let mut next = opening.starts;
+        next.push(opening.written);
         let of = OnePartition {
             names,
-            origins: Origins::new(opening.origin, known, opening.starts.clone()),
+            origins: Origins::new(opening.origin, known, next.clone()),
             changes: Changes::default(),
-            next: opening.starts,
+            next,
+            given_up: GivenUp::new(opening.look_from),
+            last: opening.last,
             moved: false,
             unwritten: false,
             muted: true,
@@ -175,16 +191,30 @@ impl Join {
             // none.
             let told = Some(of.clock).filter(|told| *told < Millis::MAX).unwrap_or(0);
             of.worked = of.worked.max(now).max(told);
-            let outages = of.names.outages(of.clock, &self.setup.policy).to_string();
+            let outages = of.names.outages(of.clock, &self.setup.policy).clone();
             let is_open = |name: &[u8]| of.names.is_open(name);
-            let origin = of.origins.cut(&of.next, of.names.open(), is_open);
+            let mut origin = of.origins.cut(&of.next, of.names.open(), is_open);
+            // Beside the inputs stands the topic of joined records.
+            let written = origin.pop().unwrap_or(0);
+            let mut committed = Committed {
+                offset: 0,
+                origin: None,
+                clock: of.clock,
+                worked: of.worked,
+                written,
+                given_up: of.given_up.first(written),
+                outages,
+            };
             let inputs = self.setup.inputs.iter().zip(&of.next).zip(origin);
-            positions.extend(inputs.map(|(((_, topic), &offset), origin)| Position {
-                topic: *topic,
-                partition,
-                offset,
-                metadata: Committed::metadata(of.clock, origin, of.worked, &outages),
+            positions.extend(inputs.map(|(((_, topic), &offset), origin)| {
+                (committed.offset, committed.origin) = (offset, Some(origin));
+                Position { topic: *topic, partition, offset, metadata: committed.metadata() }
             }));
+            if let (Some(end), Some(known)) =
+                (self.shared.ends.of(self.setup.to, partition), of.next.last_mut())
+            {
+                *known = end.max(*known);
+            }
         }
         // The last flush was written with the cut before, so its payloads may leave memory.
         let mut over = self.bytes.saturating_sub(self.setup.memory);
@@ -215,8 +245,9 @@ impl Join {
         for (&partition, of) in self.partitions.iter_mut().filter(|(_, of)| of.unwritten) {
             of.unwritten = false;
             of.changes.flush(partition, &mut of.names, &mut batch);
-            for ((_, topic), &next) in self.setup.inputs.iter().zip(&of.next) {
-                rows.put_position(&mut batch, *topic, partition, next);
+            let topics = self.setup.inputs.iter().map(|(_, topic)| *topic).chain([self.setup.to]);
+            for (topic, &next) in topics.zip(&of.next) {
+                rows.put_position(&mut batch, topic, partition, next);
             }
         }
         batch

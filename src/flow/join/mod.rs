@@ -7,6 +7,7 @@
 mod arrivals;
 mod emit;
 mod feed;
+mod given_up;
 mod keyed;
 mod origins;
 mod resume;
@@ -16,6 +17,7 @@ mod show;
 
 pub use arrivals::subject;
 pub use feed::{FeedSetup, Look, ResultFeed, ResultMessage};
+pub use given_up::look;
 pub use keyed::joined;
 pub use resume::stream_time;
 pub use rows::{JoinRows, Opening};

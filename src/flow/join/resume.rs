@@ -16,6 +16,10 @@ pub struct Committed {
     pub offset: i64,
     /// The origin of the open names; `None` if the metadata does not tell.
     pub origin: Option<i64>,
+    /// Joined records of the open names lie behind this offset of their topic.
+    pub written: i64,
+    /// Those of names that were given up lie behind this one; `None` if there are none.
+    pub given_up: Option<i64>,
     /// The stream's time.
     pub clock: Millis,
     /// Up to when the partition was worked on; an outage begins here.
@@ -31,13 +35,18 @@ impl Committed {
         let clock = words.next().and_then(|clock| clock.parse().ok()).unwrap_or(0);
         let origin = words.next().and_then(|origin| origin.parse().ok());
         let worked = words.next().and_then(|worked| worked.parse().ok()).unwrap_or(0);
+        let written = words.next().and_then(|written| written.parse().ok()).unwrap_or(0);
+        let given_up = words.next().and_then(|given_up| given_up.parse().ok());
         let outages = words.next().and_then(|outages| outages.parse().ok()).unwrap_or_default();
-        Self { offset: position.offset, origin, clock, worked, outages }
+        Self { offset: position.offset, origin, clock, worked, written, given_up, outages }
     }
 
-    /// The metadata of a position.
-    pub fn metadata(clock: Millis, origin: i64, worked: Millis, outages: &str) -> String {
-        format!("{clock} {origin} {worked} {outages}").trim_end().to_owned()
+    /// The metadata of its position.
+    pub fn metadata(&self) -> String {
+        let Self { offset, origin, clock, worked, written, given_up, outages } = self;
+        let origin = origin.unwrap_or(*offset);
+        let given_up = given_up.map_or("-".to_owned(), |given_up| given_up.to_string());
+        format!("{clock} {origin} {worked} {written} {given_up} {outages}").trim_end().to_owned()
     }
 }
 
@@ -87,7 +96,8 @@ mod tests {
     use crate::io::Topic;
 
     fn at(offset: i64, origin: i64) -> Option<Committed> {
-        Some(Committed { offset, origin: Some(origin), clock: 0, worked: 0, outages: Outages::default() })
+        let (origin, outages) = (Some(origin), Outages::default());
+        Some(Committed { offset, origin, clock: 0, worked: 0, written: 0, given_up: None, outages })
     }
 
     #[test]
@@ -164,13 +174,18 @@ mod tests {
             metadata: metadata.to_owned(),
         };
         let read = |metadata: &str| Committed::read(&position(metadata));
-        let told = |clock, origin, worked, outages: &str| {
-            let outages = outages.parse().unwrap();
-            Committed { offset: 9, origin, clock, worked, outages }
-        };
-        assert_eq!(read(&Committed::metadata(17, 4, 19, "")), told(17, Some(4), 19, ""));
-        assert_eq!(read(&Committed::metadata(17, 4, 19, "5-9,11-12")), told(17, Some(4), 19, "5-9,11-12"));
-        assert_eq!(read("17"), told(17, None, 0, ""));
-        assert_eq!(read("somebody else's"), told(0, None, 0, ""));
+        let nothing = at(9, 0).map(|nothing| Committed { origin: None, ..nothing }).unwrap();
+        let told = Committed { clock: 17, origin: Some(4), worked: 19, written: 3, ..nothing.clone() };
+        let outages: Outages = "5-9,11-12".parse().unwrap();
+        for (written, metadata) in [
+            (told.clone(), "17 4 19 3 -"),
+            (Committed { given_up: Some(5), ..told.clone() }, "17 4 19 3 5"),
+            (Committed { outages, ..told }, "17 4 19 3 - 5-9,11-12"),
+        ] {
+            assert_eq!(written.metadata(), metadata);
+            assert_eq!(read(metadata), written);
+        }
+        assert_eq!(read("17"), Committed { clock: 17, ..nothing.clone() });
+        assert_eq!(read("somebody else's"), nothing);
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::given_up::LastRevisions;
 use super::resume::{Committed, Resumption, resolve};
 use crate::clock::Millis;
 use crate::io::{Position, Start, Topic, Topics};
@@ -86,8 +87,15 @@ pub struct Opening {
     pub outages: Outages,
     /// The offset at which each input starts.
     pub starts: Vec<i64>,
-    /// The offset of each input behind which all of the open names came in.
+    /// The offset of each input behind which all of the open names came in, and that of the joined topic behind which all
+    /// of their records lie.
     pub origin: Vec<i64>,
+    /// The joined records of what is read again lie behind this offset.
+    pub written: i64,
+    /// Where among them to look for names that were given up; `None` if there are none.
+    pub look_from: Option<i64>,
+    /// What is found there.
+    pub last: LastRevisions,
     /// The names that were open have to be read again from their origin.
     pub rebuilt: bool,
 }
@@ -148,11 +156,13 @@ impl JoinRows {
     }
 
     /// What partition `partition` starts with, from its rows and from what the group has committed of each input: where
-    /// to start reading each input, before which offset of each everything was emitted, and the opening.
+    /// to start reading each input, before which offset of each everything was emitted, and the opening. `to` is the topic
+    /// of joined records.
     pub fn reopen(
         &self,
         partition: u32,
         inputs: &[(Topic, Option<&Position>)],
+        to: Topic,
     ) -> Result<(Vec<Start>, Vec<i64>, Opening), StateError> {
         self.hold(partition);
         let rows = inputs.iter().map(|&(topic, _)| self.position(topic, partition));
@@ -164,12 +174,17 @@ impl JoinRows {
             Start::At(offset) => *offset,
         };
         let from: Vec<i64> = starts.iter().map(offset).collect();
+        let committed = group.iter().flatten();
+        let written_before = committed.clone().map(|committed| committed.written).max().unwrap_or(0);
+        let mut written = written_before;
         let names = match keep_rows {
-            true => self.load(partition)?,
+            true => {
+                written = written.max(self.position(to, partition)?.unwrap_or(0));
+                self.load(partition)?
+            }
             false => {
-                let from: Vec<_> =
-                    inputs.iter().zip(&from).map(|(&(topic, _), &offset)| (topic, offset)).collect();
-                self.reset(partition, &from)?;
+                let from = inputs.iter().zip(&from).map(|(&(topic, _), &offset)| (topic, offset));
+                self.reset(partition, &from.chain([(to, written)]).collect::<Vec<_>>())?;
                 Vec::new()
             }
         };
@@ -180,16 +195,30 @@ impl JoinRows {
         } else if !names.is_empty() {
             tracing::info!(partition, names = names.len(), "open names restored");
         }
-        let clock = group.iter().flatten().map(|committed| committed.clock).max().unwrap_or(0);
+        let clock = committed.clone().map(|committed| committed.clock).max().unwrap_or(0);
+        let given_up = committed.filter_map(|committed| committed.given_up).min();
+        let look_from = given_up.map(|first| first.max(written));
         let origin = group.iter().zip(&from).map(|(committed, &from)| {
             let origin = committed.as_ref().and_then(|committed| committed.origin);
             origin.map_or(from, |origin| origin.min(from))
         });
-        let origin = origin.collect();
+        let origin = origin.chain([written_before]).collect();
         let latest = group.iter().flatten().max_by_key(|committed| committed.worked);
         let (worked, outages) =
             latest.map_or_else(Default::default, |latest| (latest.worked, latest.outages.clone()));
-        let opening = Opening { names, clock, worked, outages, starts: from, origin, rebuilt };
+        let last = LastRevisions::new();
+        let opening = Opening {
+            names,
+            clock,
+            worked,
+            outages,
+            starts: from,
+            origin,
+            written,
+            look_from,
+            last,
+            rebuilt,
+        };
         Ok((starts, live_from, opening))
     }
 

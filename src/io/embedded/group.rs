@@ -1,5 +1,6 @@
 //! Subscribing to embedded topics and committing to them: all partitions belong to the one process.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Log;
@@ -7,7 +8,7 @@ use super::reader::PartitionReader;
 use crate::clock::Millis;
 use crate::io::{
     Committer, Cut, Instead, IoError, Limit, Outgoing, Owner, Position, Reader, Start, Subscription, Topic,
-    Transport, Visit, VisitNewest,
+    Transport, Visit, VisitNewest, Written,
 };
 
 /// Bytes of records that a scan holds at once.
@@ -29,6 +30,26 @@ impl Embedded {
     /// The topics.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Shows one partition from an offset on.
+    fn show(
+        &self,
+        topic: Topic,
+        partition: u32,
+        mut next: i64,
+        visit: Visit<'_>,
+    ) -> Result<ControlFlow<()>, IoError> {
+        loop {
+            let records = self.log.read(topic, partition, next, SCAN)?;
+            let Some(last) = records.last() else { return Ok(ControlFlow::Continue(())) };
+            next = last.offset + 1;
+            for fetched in records {
+                if visit(partition, fetched).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
     }
 }
 
@@ -56,16 +77,8 @@ impl Transport for Embedded {
 
     fn scan(&self, topic: Topic, _since: Option<Millis>, visit: Visit<'_>) -> Result<(), IoError> {
         for partition in 0..self.log.topics().partitions() {
-            let mut next = 0;
-            loop {
-                let records = self.log.read(topic, partition, next, SCAN)?;
-                let Some(last) = records.last() else { break };
-                next = last.offset + 1;
-                for fetched in records {
-                    if visit(partition, fetched).is_break() {
-                        return Ok(());
-                    }
-                }
+            if self.show(topic, partition, 0, visit)?.is_break() {
+                break;
             }
         }
         Ok(())
@@ -81,6 +94,10 @@ impl Transport for Embedded {
             }
         }
         Ok(())
+    }
+
+    fn tail(&self, topic: Topic, partition: u32, from: i64, visit: Visit<'_>) -> Result<(), IoError> {
+        self.show(topic, partition, from, visit).map(drop)
     }
 
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError> {
@@ -125,13 +142,13 @@ impl Committer for BatchCommitter {
         Ok(())
     }
 
-    fn commit(&mut self, cut: Cut) -> Result<(), IoError> {
+    fn commit(&mut self, cut: Cut) -> Result<Vec<Written>, IoError> {
         let mut batch = cut.state.unwrap_or_else(|| self.log.store().batch());
         for position in &cut.positions {
             self.log.put_position(&self.group, position, &mut batch);
         }
-        self.log.append(&self.outputs, batch)?;
+        let written = self.log.append(&self.outputs, batch)?;
         self.outputs.clear();
-        Ok(())
+        Ok(written)
     }
 }

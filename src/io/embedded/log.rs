@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
-use crate::io::{Fetched, Headers, IoError, Outgoing, Position, RawRecord, Topic, Topics, Wake};
+use crate::io::{Fetched, Headers, IoError, Outgoing, Position, RawRecord, Topic, Topics, Wake, Written};
 use crate::state::{Batch, Family, Store};
 
 /// The topics of one process. Clones share them.
@@ -84,7 +84,7 @@ impl Log {
     }
 
     /// Appends records and writes `batch` with them, all or nothing.
-    pub fn append(&self, records: &[Outgoing], mut batch: Batch) -> Result<(), IoError> {
+    pub fn append(&self, records: &[Outgoing], mut batch: Batch) -> Result<Vec<Written>, IoError> {
         let _one_writer = self.0.append.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ends: BTreeMap<(Topic, u32), i64> = BTreeMap::new();
         for Outgoing { topic, partition, record } in records {
@@ -94,14 +94,14 @@ impl Log {
             *end += 1;
         }
         self.0.store.write(batch)?;
-        for ((topic, partition), end) in ends {
+        for (&(topic, partition), &end) in &ends {
             let partition = self.partition(topic, partition);
             partition.end.store(end, Ordering::Release);
             for wake in partition.readers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 wake();
             }
         }
-        Ok(())
+        Ok(ends.into_iter().map(|((topic, partition), end)| Written { topic, partition, end }).collect())
     }
 
     /// Reads records from `offset` on, until `max_bytes` are read or the end is reached.

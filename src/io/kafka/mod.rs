@@ -91,8 +91,7 @@ impl KafkaConfig {
             .set("retry.backoff.ms", "5")
             .set("queue.buffering.max.kbytes", "16384")
             // Of batches as well as of records.
-            .set("message.max.bytes", max_record.to_string())
-            .set("delivery.report.only.error", "true");
+            .set("message.max.bytes", max_record.to_string());
         self.with_properties(client)
     }
 }
@@ -139,6 +138,10 @@ impl Transport for Kafka {
 
     fn newest(&self, topics: &[Topic], count: i64, visit: VisitNewest<'_>) -> Result<(), IoError> {
         scan::newest(&self.config, &self.topics, topics, count, visit)
+    }
+
+    fn tail(&self, topic: Topic, partition: u32, from: i64, visit: Visit<'_>) -> Result<(), IoError> {
+        scan::tail(&self.config, &self.topics, topic, partition, from, visit)
     }
 
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError> {

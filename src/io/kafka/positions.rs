@@ -15,7 +15,7 @@ use super::context::siblings;
 use crate::io::{IoError, Position, Topic, Topics};
 
 /// Version of the texts.
-pub const VERSION: &str = "v1";
+pub const VERSION: &str = "v2";
 
 /// How long the broker may take to tell the group's positions. It waits for the transactions of a killed process, which end
 /// after 30 s at most.
@@ -77,11 +77,11 @@ mod tests {
     #[test]
     fn texts_of_other_versions_are_not_read() {
         for (text, expected) in [
-            ("v1 17 4", Ok("17 4")),
-            ("v1 ", Ok("")),
-            ("v1", Ok("")),
+            ("v2 17 4", Ok("17 4")),
+            ("v2 ", Ok("")),
+            ("v2", Ok("")),
             ("", Ok("")),
-            ("v2 17 4", Err("v2")),
+            ("v1 17 4", Err("v1")),
             ("v10 17 4", Err("v10")),
             ("17 4", Err("17")),
             ("zone:AQEBAQEBAQEBAQEBAQEB", Err("none")),

@@ -1,4 +1,5 @@
-//! Reads what a topic holds now, without being a member of a group: for commands, and for a glance before the flow starts.
+//! Reads what a topic holds now, without being a member of a group: for commands, for a glance before the flow starts, and
+//! for a join that starts again.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -10,12 +11,16 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::KafkaConfig;
 use super::context::LogContext;
+use super::positions::POSITIONS_WITHIN;
 use super::reader::copy;
 use crate::clock::Millis;
 use crate::io::{IoError, Topic, Topics, Visit, VisitNewest};
 
 /// How long the broker may be silent before the end of every partition.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long to wait before an open transaction is looked at again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long one look for a record takes at most.
 const LOOK: Duration = Duration::from_millis(500);
@@ -31,9 +36,7 @@ pub(super) fn scan(
     since: Option<Millis>,
     visit: Visit<'_>,
 ) -> Result<(), IoError> {
-    // The client wants the name of a group for any consumer; nothing is ever committed under it.
-    let consumer: BaseConsumer<LogContext> =
-        config.consumer("domainflow-scan").create_with_context(LogContext).map_err(IoError::Settings)?;
+    let consumer = scanner(config, "read_committed")?;
     let name = topics.name(topic);
     let mut list = TopicPartitionList::new();
     for partition in 0..topics.partitions() {
@@ -44,8 +47,52 @@ pub(super) fn scan(
         list.set_all_offsets(Offset::Offset(since)).map_err(IoError::Read)?;
         list = consumer.offsets_for_times(list, SILENCE).map_err(IoError::Read)?;
     }
-    consumer.assign(&list).map_err(IoError::Read)?;
-    let (mut open, mut heard) = (topics.partitions(), Instant::now());
+    read(&consumer, name, &list, visit)
+}
+
+/// Shows the committed records of a partition, from an offset on. A transaction that a killed process left open hides what
+/// others committed behind it, until the broker ends it; that is waited for.
+pub(super) fn tail(
+    config: &KafkaConfig,
+    topics: &Topics,
+    topic: Topic,
+    partition: u32,
+    from: i64,
+    visit: Visit<'_>,
+) -> Result<(), IoError> {
+    let (consumer, name) = (scanner(config, "read_committed")?, topics.name(topic));
+    let end = |consumer: &Scanner| {
+        let marks = consumer.fetch_watermarks(name, partition as i32, SILENCE).map_err(IoError::Read);
+        marks.map(|(_, end)| end)
+    };
+    let (now, started) = (end(&scanner(config, "read_uncommitted")?)?, Instant::now());
+    // What is committed ends where a transaction is open.
+    while end(&consumer)? < now {
+        if started.elapsed() > POSITIONS_WITHIN {
+            let open = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
+            return Err(IoError::Read(open));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    let mut list = TopicPartitionList::with_capacity(1);
+    let place = list.add_partition_offset(name, partition as i32, Offset::Offset(from));
+    place.map_err(IoError::Read)?;
+    if from < now { read(&consumer, name, &list, visit) } else { Ok(()) }
+}
+
+type Scanner = BaseConsumer<LogContext>;
+
+fn scanner(config: &KafkaConfig, isolation: &str) -> Result<Scanner, IoError> {
+    // The client wants the name of a group for any consumer; nothing is ever committed under it.
+    let mut settings = config.consumer("domainflow-scan");
+    settings.set("isolation.level", isolation);
+    settings.create_with_context(LogContext).map_err(IoError::Settings)
+}
+
+/// Shows the partitions of `list`, each from its offset to its end.
+fn read(consumer: &Scanner, name: &str, list: &TopicPartitionList, visit: Visit<'_>) -> Result<(), IoError> {
+    consumer.assign(list).map_err(IoError::Read)?;
+    let (mut open, mut heard) = (list.count(), Instant::now());
     while open > 0 {
         match consumer.poll(LOOK) {
             Some(Ok(message)) => {
@@ -80,8 +127,7 @@ pub(super) fn newest(
     count: i64,
     visit: VisitNewest<'_>,
 ) -> Result<(), IoError> {
-    let consumer: BaseConsumer<LogContext> =
-        config.consumer("domainflow-scan").create_with_context(LogContext).map_err(IoError::Settings)?;
+    let consumer = scanner(config, "read_committed")?;
     let mut list = TopicPartitionList::new();
     for &topic in of {
         for partition in 0..topics.partitions() {

@@ -2,6 +2,7 @@
 //! has to be aborted, because a broker died or took too long, is made again, and a record that the broker refuses is
 //! replaced. Nobody who reads committed records sees any of that.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,11 +11,11 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
 use rdkafka::{ClientConfig, TopicPartitionList};
 
-use crate::io::{IoError, Limit, Outgoing, Topics};
+use crate::io::{IoError, Limit, Outgoing, Topic, Topics, Written};
 
 /// How long to sleep while the client's queue is full or drains. `poll` with a timeout spins in this client.
 const NAP: Duration = Duration::from_micros(500);
@@ -66,19 +67,30 @@ impl Transactions {
         self.delivered().or_else(|trouble| self.again(trouble))
     }
 
-    /// Commits the open transaction with `offsets` of the group that `group` tells.
+    /// Commits the open transaction with `offsets` of the group that `group` tells; how far partitions are written now.
     pub(super) fn commit(
         &mut self,
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
-    ) -> Result<(), IoError> {
+    ) -> Result<Vec<Written>, IoError> {
         self.begin()?;
         while let Err(trouble) = self.try_commit(offsets, &group) {
             self.again(trouble)?;
         }
+        let written = self.written();
         self.sent.clear();
         (self.open, self.failing) = (false, None);
-        Ok(())
+        Ok(written)
+    }
+
+    fn written(&self) -> Vec<Written> {
+        let mut ends: BTreeMap<(Topic, u32), i64> = BTreeMap::new();
+        for (index, offset) in self.producer.context().take_offsets() {
+            let Outgoing { topic, partition, .. } = self.sent[index];
+            let end = ends.entry((topic, partition)).or_default();
+            *end = (*end).max(offset + 1);
+        }
+        ends.into_iter().map(|((topic, partition), end)| Written { topic, partition, end }).collect()
     }
 
     fn begin(&mut self) -> Result<(), IoError> {
@@ -178,8 +190,9 @@ impl Transactions {
             self.producer.poll(Duration::ZERO);
             std::thread::sleep(NAP);
         }
-        // What was purged was to fail.
+        // What was purged was to fail, and what was written is void.
         self.producer.context().take_failure();
+        self.producer.context().take_offsets();
         self.insist(|| self.producer.abort_transaction(CALL))?;
         self.producer.begin_transaction()?;
         (0..self.sent.len()).try_for_each(|index| self.produce(index))
@@ -276,15 +289,21 @@ impl From<KafkaError> for Trouble {
     }
 }
 
-/// Keeps the first delivery that failed.
+/// Keeps the first delivery that failed, and the offsets of the others.
 #[derive(Default)]
 struct Deliveries {
     failure: Mutex<Option<Trouble>>,
+    offsets: Mutex<Vec<(usize, i64)>>,
 }
 
 impl Deliveries {
     fn take_failure(&self) -> Option<Trouble> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Number and offset of each record that was delivered since the last call.
+    fn take_offsets(&self) -> Vec<(usize, i64)> {
+        std::mem::take(&mut self.offsets.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -303,9 +322,15 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
-        if let Err((error, _)) = result {
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            failure.get_or_insert_with(|| Trouble::of_record(index, error.clone()));
+        match result {
+            Ok(message) => {
+                let mut offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+                offsets.push((index, message.offset()));
+            }
+            Err((error, _)) => {
+                let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.get_or_insert_with(|| Trouble::of_record(index, error.clone()));
+            }
         }
     }
 }

@@ -170,7 +170,7 @@ fn positions_of_another_version_are_refused() {
     assert!(running.stop("TERM").success());
     let written = flow.committed("processed_zone");
     assert!(
-        written.iter().any(|(offset, metadata)| *offset > 0 && metadata.starts_with("v1 ")),
+        written.iter().any(|(offset, metadata)| *offset > 0 && metadata.starts_with("v2 ")),
         "{written:?}"
     );
 }

@@ -143,11 +143,13 @@ impl Join {
             of.clock = of.clock.max(time);
             let (setup, muted, changes) = (&self.setup, of.muted, &mut of.changes);
             let (out, bytes, mut result) = (&mut self.out, &mut self.bytes, Ok(()));
+            let (given_up, written) = (&mut of.given_up, of.next.last().copied().unwrap_or(0));
             let mut handed_over = Vec::new();
             of.names.advance(time, &setup.policy, |name, entry, step| match step {
                 Step::Emit { complete } => {
                     changes.change(name, &entry.window);
                     if !muted {
+                        given_up.note(written);
                         match emit(setup, partition, name, entry, complete) {
                             Ok(record) => out.push(Out::Joined(record)),
                             Err(error) => result = Err(error),

@@ -73,8 +73,8 @@ fn rows_of_a_partition_that_is_elsewhere_are_kept_for_a_while() {
     (0..3).for_each(|partition| rows.reset(partition, &[(topic, 5)]).unwrap());
     let there = || [0, 1, 2].map(|partition| rows.position(topic, partition).unwrap().is_some());
     // The first is this process's, the second comes and goes, the third never comes.
-    rows.reopen(0, &[(topic, None)]).unwrap();
-    rows.reopen(1, &[(topic, None)]).unwrap();
+    rows.reopen(0, &[(topic, None)], topic).unwrap();
+    rows.reopen(1, &[(topic, None)], topic).unwrap();
     let start = Instant::now();
     rows.sweep(start + KEPT - Duration::from_secs(60)).unwrap();
     assert_eq!(there(), [true; 3]);
