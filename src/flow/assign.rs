@@ -32,6 +32,16 @@ pub struct Doors {
     pub deliver: Mailbox<DeliverMessage>,
 }
 
+/// Where the join of a flow reads, writes, and keeps what is open.
+pub struct JoinPlaces {
+    /// The topics it reads; none without a join.
+    pub from: Vec<Topic>,
+    /// The topic of joined records; `None` without a join.
+    pub to: Option<Topic>,
+    /// The rows of open names.
+    pub rows: JoinRows,
+}
+
 /// The owner of a flow's partitions.
 pub struct Assignments {
     inputs: Vec<Topic>,
@@ -60,20 +70,18 @@ struct Pending {
 }
 
 impl Assignments {
-    /// The owner of `inputs`, of which those of `joined` belong to the join; that writes to `to`.
+    /// The owner of `inputs`.
     pub fn new(
         inputs: Vec<Topic>,
-        joined: &[Topic],
-        to: Option<Topic>,
+        join: JoinPlaces,
         transport: Arc<dyn Transport>,
-        rows: JoinRows,
         doors: Vec<Doors>,
         meters: Arc<Meters>,
         failed: Arc<dyn Fn(IoError) + Send + Sync>,
         limiter: Arc<Limiter>,
     ) -> Self {
-        let joined =
-            joined.iter().filter_map(|topic| inputs.iter().position(|input| input == topic)).collect();
+        let JoinPlaces { from, to, rows } = join;
+        let joined = from.iter().filter_map(|topic| inputs.iter().position(|input| input == topic)).collect();
         Self {
             inputs,
             joined,

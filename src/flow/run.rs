@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::assign::Assignments;
+use super::assign::{Assignments, JoinPlaces};
 use super::dead_letter::DeadLetters;
 use super::deliver::DeliverMessage;
 use super::join::{FeedSetup, JoinRows, JoinSetup, ResultMessage};
@@ -190,10 +190,8 @@ impl Flow {
         let inputs: Vec<_> = plan.inputs().iter().filter_map(|input| topics.find(input)).collect();
         let assignments = Arc::new(Assignments::new(
             inputs.clone(),
-            &joined,
-            to,
+            JoinPlaces { from: joined, to, rows },
             transport.clone(),
-            rows,
             doors,
             meters.clone(),
             failed,
