@@ -260,7 +260,8 @@ impl<P: Serialize + DeserializeOwned> Names<P> {
         policy: &Policy,
     ) -> Option<Window> {
         self.wake(name, policy);
-        let same = |entry: &&mut Entry<P>| matches!(entry.window, Window::Run(_)) && entry.run.as_ref() == run;
+        let same =
+            |entry: &&mut Entry<P>| matches!(entry.window, Window::Run(_)) && entry.run.as_ref() == run;
         let entry = self.entries.get_mut(name)?.iter_mut().find(same)?;
         if !entry.emitted(revision, policy) {
             return None;
