@@ -4,7 +4,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 OUT ?= out/joined.jsonl
 LAB ?= 1
 
-.PHONY: demo test setup bench
+.PHONY: demo test setup bench bench-peers
 
 demo: ## names of the lab (or LAB=0 NAMES=file, on the real internet) in, joined records in OUT
 	@scripts/setup.sh build
@@ -23,5 +23,18 @@ test: ## every check
 setup: ## packages and the toolchain
 	@scripts/setup.sh test
 
+# A row each: ours and another way, in turns in one run; the last two columns are ours over the other.
+define TABLE
+| what | ours | a second | CPU s per 1,000 | memory | other | a second | CPU s per 1,000 | memory | rate | CPU |
+|---|---|---|---|---|---|---|---|---|---|---|
+endef
+export TABLE
+
 bench: ## what things cost, as ratios measured in one run
-	cargo bench --locked
+	@echo "$$TABLE"
+	@cargo bench --locked --quiet --bench call --bench codec --bench join --bench state
+
+bench-peers: ## the same beside programs of others; Kafka is started
+	@scripts/servers/servers.sh up
+	@echo "$$TABLE"
+	@cargo bench --locked --quiet --bench join_peers --bench geo_peer --bench dns_peer --bench web_peer --bench ping_peer --bench recursion_peer

@@ -9,8 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use domainflow::clock::{Clock as _, Millis, SystemClock};
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 
 /// Prefixes of this process: each has topics of its own.
@@ -21,6 +25,8 @@ const PARTITIONS: &str = "4";
 
 /// A running job.
 pub struct Job {
+    /// When the process was started.
+    pub started: Millis,
     process: Child,
     admin: String,
     dir: tempfile::TempDir,
@@ -45,10 +51,42 @@ pub enum Part {
 
 /// Where the brokers listen.
 pub fn brokers() -> String {
+    server("KAFKA_BOOTSTRAP=")
+}
+
+/// Where the schema registry listens.
+pub fn registry() -> String {
+    server("REGISTRY_URL=")
+}
+
+fn server(what: &str) -> String {
     let servers = Command::new("scripts/servers/servers.sh").arg("env").output().expect("the script runs");
     let servers = String::from_utf8_lossy(&servers.stdout).into_owned();
-    let brokers = servers.lines().find_map(|line| line.strip_prefix("KAFKA_BOOTSTRAP="));
-    brokers.expect("Kafka runs: scripts/servers/servers.sh up").to_owned()
+    let server = servers.lines().find_map(|line| line.strip_prefix(what));
+    server.expect("servers run: scripts/servers/servers.sh up").to_owned()
+}
+
+/// Makes a topic with settings of its own.
+pub fn create_topic(brokers: &str, topic: &str, partitions: usize, settings: &[(&str, &str)]) {
+    let new = NewTopic::new(topic, partitions as i32, TopicReplication::Fixed(1));
+    let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
+    let made = on_admin(brokers, async |admin| admin.create_topics([&new], &AdminOptions::new()).await);
+    made[0].as_ref().expect("a topic that nobody has yet");
+}
+
+/// Deletes a topic.
+pub fn delete_topic(brokers: &str, topic: &str) {
+    let gone = on_admin(brokers, async |admin| admin.delete_topics(&[topic], &AdminOptions::new()).await);
+    gone[0].as_ref().expect("the topic is there");
+}
+
+fn on_admin(
+    brokers: &str,
+    ask: impl AsyncFnOnce(&AdminClient<DefaultClientContext>) -> KafkaResult<Vec<TopicResult>>,
+) -> Vec<TopicResult> {
+    let admin = ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(ask(&admin)).expect("the brokers answer")
 }
 
 /// A prefix for topics that nobody has yet.
@@ -103,8 +141,9 @@ impl Job {
             command
         };
         assert!(command(&["topics", "create"]).status().expect("the program runs").success());
+        let started = SystemClock.now();
         let process = command(&["run"]).spawn().expect("the program runs");
-        let job = Self { process, admin: port.to_string(), dir };
+        let job = Self { started, process, admin: port.to_string(), dir };
         job.wait("readiness", |status| status.contains("\"health\":\"running\""));
         job
     }

@@ -1,24 +1,25 @@
 //! Programs of others beside ours on the same servers: in turns in one run, so that a busy machine slows both alike.
-//! Medians of the rounds of wall time and processor time (user and system) of each process, start and end included.
+//! Of each process: wall time, processor time and the most memory, start and end included.
 
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 #![allow(dead_code, reason = "each bench uses a part")]
 
 pub mod dns;
+#[path = "../paired/mod.rs"]
+pub mod paired;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+pub use paired::Cost;
 
 /// Rounds of each program; the median of them is taken.
 const ROUNDS: usize = 7;
 
-/// What one process took.
-#[derive(Clone, Copy, Debug)]
-pub struct Cost {
-    pub wall: f64,
-    pub processor: f64,
-}
+/// How often the memory of a running program is looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The path of a peer, built by `scripts/peers.sh` when it is not there.
 pub fn peer(name: &str) -> PathBuf {
@@ -32,13 +33,41 @@ pub fn peer(name: &str) -> PathBuf {
 pub fn run(mut command: Command, input: &Path, output: &Path) -> Cost {
     let file = |opened: std::io::Result<std::fs::File>| opened.expect("a file");
     command.stdin(file(std::fs::File::open(input))).stdout(file(std::fs::File::create(output)));
-    let (since, before) = (Instant::now(), processor_of_children());
-    let status = command.status().expect("the program runs");
-    assert!(status.success(), "{command:?}: {status}");
-    Cost { wall: since.elapsed().as_secs_f64(), processor: processor_of_children() - before }
+    watch(command)
 }
 
-/// Lets `ours` and `theirs` do `items` things each, in turns, and prints medians and ratios.
+/// Runs a program and sees what it and its children take.
+pub fn watch(mut command: Command) -> Cost {
+    let (since, before) = (Instant::now(), paired::processor("/proc/self/stat", 2));
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (process, (ended, end)) = (child.id(), mpsc::sync_channel::<()>(0));
+    let watcher = std::thread::spawn(move || {
+        let mut most = memory_of(process);
+        while let Err(mpsc::RecvTimeoutError::Timeout) = end.recv_timeout(LOOK) {
+            most = most.max(memory_of(process));
+        }
+        most
+    });
+    let status = child.wait().expect("it was started");
+    let wall = since.elapsed().as_secs_f64();
+    drop(ended);
+    assert!(status.success(), "{command:?}: {status}");
+    let processor = paired::processor("/proc/self/stat", 2) - before;
+    Cost { wall, processor, memory: Some(watcher.join().expect("it does not panic")) }
+}
+
+/// The most that a process and its children, as far as they still live, have held, in MB.
+fn memory_of(process: u32) -> f64 {
+    let proc = PathBuf::from(format!("/proc/{process}"));
+    let status = std::fs::read_to_string(proc.join("status")).unwrap_or_default();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let most = most.and_then(|most| most.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0);
+    let children = std::fs::read_to_string(proc.join(format!("task/{process}/children"))).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+    most / 1024.0 + children.map(memory_of).sum::<f64>()
+}
+
+/// Lets `ours` and `theirs` do `items` things each, in turns, and prints their row.
 pub fn compare(
     what: &str,
     items: usize,
@@ -48,37 +77,12 @@ pub fn compare(
     // Once before: pages of programs, caches of servers.
     ours();
     theirs();
-    let (ours, theirs): (Vec<_>, Vec<_>) = (0..ROUNDS).map(|_| (ours(), theirs())).unzip();
-    let (ours, theirs) = (median(&ours), median(&theirs));
-    for (name, cost) in [("ours", ours), (their_name, theirs)] {
-        let (rate, each) = (items as f64 / cost.wall, cost.processor * 1000.0 / items as f64);
-        println!("{what}: {name} {rate:.0}/s, {each:.4} CPU s per 1000");
-    }
-    let (rate, processor) = (theirs.wall / ours.wall, ours.processor / theirs.processor);
-    println!("{what}: {rate:.2} times the rate, {processor:.3} of the CPU");
+    paired::in_turns(what, items, ROUNDS, &mut [("ours", &mut ours), (their_name, &mut theirs)]);
 }
 
 /// Prints something else that was measured.
 pub fn tell(what: &str) {
     println!("{what}");
-}
-
-fn median(costs: &[Cost]) -> Cost {
-    let middle = |of: fn(&Cost) -> f64| {
-        let mut all: Vec<_> = costs.iter().map(of).collect();
-        all.sort_unstable_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
-    Cost { wall: middle(|cost| cost.wall), processor: middle(|cost| cost.processor) }
-}
-
-/// Processor seconds of the children that have ended.
-fn processor_of_children() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    // The name of the program, in brackets, may hold spaces.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks = fields.split_whitespace().skip(13).take(2).filter_map(|field| field.parse::<f64>().ok());
-    ticks.sum::<f64>() / 100.0
 }
 
 /// A server of this run; ends when dropped.
