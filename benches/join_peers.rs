@@ -28,7 +28,7 @@ use results::{PARTITIONS, Results, TOPICS};
 
 const NAMES: usize = 40_000;
 const ROUNDS: usize = 3;
-/// What the whole flow does on such a machine: so many names a second are in their grace.
+/// What the whole flow does on such a machine; the names of five seconds are in their grace.
 const RATE: usize = 300;
 
 /// Says to a process of this bench that it gathers, and what.
