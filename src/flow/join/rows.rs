@@ -2,6 +2,8 @@
 //!
 //! A name that completes within the flush interval never touches the disk. Payloads that are on disk leave memory when
 //! it is short, the oldest first.
+//!
+//! It is longer than 400 lines because what is written, what is read back and what changed in between have to agree.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,10 +4,10 @@
 //! What the text says is decided by the flow (`flow/shared.rs`, `flow/join/resume.rs`); where that changes, so does the
 //! version. On embedded topics the format of the store covers it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::consume::Consumer;
@@ -21,6 +21,9 @@ pub const VERSION: &str = "v2";
 /// after 30 s at most.
 pub const POSITIONS_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long to wait before the group's coordinator is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Longest version that an error shows; what is longer is none.
 const SHOWN: usize = 16;
 
@@ -32,7 +35,19 @@ pub fn committed(
     numbers: &[i32],
 ) -> Result<Vec<Position>, IoError> {
     let list = siblings(topics, inputs, numbers);
-    let committed = consumer.committed_offsets(list, POSITIONS_WITHIN).map_err(IoError::Read)?;
+    let started = Instant::now();
+    let committed = loop {
+        match consumer.committed_offsets(list.clone(), POSITIONS_WITHIN) {
+            // The coordinator of the group has just moved; the client looks for the new one.
+            Err(error)
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NotCoordinator)
+                    && started.elapsed() < POSITIONS_WITHIN =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            done => break done.map_err(IoError::Read)?,
+        }
+    };
     let each = inputs.iter().flat_map(|&topic| numbers.iter().map(move |&number| (topic, number)));
     let position = |(topic, number): (Topic, i32)| {
         let element = committed.find_partition(topics.name(topic), number)?;

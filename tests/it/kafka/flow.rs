@@ -128,10 +128,13 @@ impl Flow {
         (running, address)
     }
 
-    /// Writes records as any client would: librdkafka with its default partitioner.
+    /// Writes records as a client would that puts them into the partitions of their names, as those of Java do.
     pub fn produce(&self, topic: &str, records: &[KeyValue<'_>]) {
-        let producer: BaseProducer =
-            ClientConfig::new().set("bootstrap.servers", &self.servers.0).create().unwrap();
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.servers.0)
+            .set("partitioner", "murmur2_random")
+            .create()
+            .unwrap();
         let topic = self.topic(topic);
         for (key, value) in records {
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&topic);
@@ -143,8 +146,11 @@ impl Flow {
 
     /// Writes a record once more, with its headers.
     pub fn copy(&self, topic: &str, message: &OwnedMessage) {
-        let producer: BaseProducer =
-            ClientConfig::new().set("bootstrap.servers", &self.servers.0).create().unwrap();
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.servers.0)
+            .set("partitioner", "murmur2_random")
+            .create()
+            .unwrap();
         let topic = self.topic(topic);
         let mut record: BaseRecord<'_, [u8], [u8]> =
             BaseRecord::to(&topic).partition(message.partition()).headers(message.headers().unwrap().clone());

@@ -146,7 +146,7 @@ fn positions_of_another_version_are_refused() {
     let names = ["plna-lab.cz".to_owned()];
     flow.produce_names(&names);
     for (topic, metadata, found) in [
-        ("processed_zone", "v2 17 0", "format v2, this version reads format v1"),
+        ("processed_zone", "v1 17 0", "format v1, this version reads format v2"),
         ("to_process_zone", "zone:AQEBAQEBAQEBAQEB", "format none, this version reads format v1"),
     ] {
         flow.commit(topic, 0, metadata);
