@@ -146,11 +146,8 @@ impl Flow {
 
     /// Writes a record once more, with its headers.
     pub fn copy(&self, topic: &str, message: &OwnedMessage) {
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", &self.servers.0)
-            .set("partitioner", "murmur2_random")
-            .create()
-            .unwrap();
+        let producer: BaseProducer =
+            ClientConfig::new().set("bootstrap.servers", &self.servers.0).create().unwrap();
         let topic = self.topic(topic);
         let mut record: BaseRecord<'_, [u8], [u8]> =
             BaseRecord::to(&topic).partition(message.partition()).headers(message.headers().unwrap().clone());

@@ -147,7 +147,7 @@ fn positions_of_another_version_are_refused() {
     flow.produce_names(&names);
     for (topic, metadata, found) in [
         ("processed_zone", "v1 17 0", "format v1, this version reads format v2"),
-        ("to_process_zone", "zone:AQEBAQEBAQEBAQEB", "format none, this version reads format v1"),
+        ("to_process_zone", "zone:AQEBAQEBAQEBAQEB", "format none, this version reads format v2"),
     ] {
         flow.commit(topic, 0, metadata);
         let more = ["--lab", "--set", "admin.listen=", "--set", "topics.partitions=2"];
