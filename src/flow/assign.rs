@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::deliver::DeliverMessage;
-use super::join::{JoinRows, Look, OpenName, Opening, ResultMessage, look};
+use super::join::{JoinRows, Look, OpenName, Opening, ResultMessage};
 use super::requests::RequestMessage;
 use crate::collect::net::Limiter;
 use crate::engine::Mailbox;
@@ -128,6 +128,25 @@ impl Assignments {
         self.limiter.set_share(owned.len() as f64 / f64::from(self.rows.topics().partitions()));
     }
 
+    /// What the join starts with: where to read its inputs, from where on to emit, and what is open.
+    fn reopen(
+        &self,
+        partition: u32,
+        committed: &[Option<Position>],
+    ) -> Result<(Vec<Start>, Vec<i64>, Opening), IoError> {
+        let Some(to) = self.to else { return Ok(Default::default()) };
+        let inputs: Vec<_> =
+            self.joined.iter().map(|&index| (self.inputs[index], committed[index].as_ref())).collect();
+        let (starts, live_from, mut opening) = self.rows.reopen(partition, &inputs, to)?;
+        if let Some(from) = opening.look_from() {
+            self.transport.tail(to, partition, from, &mut |_, fetched| {
+                opening.last.see(&fetched.record);
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok((starts, live_from, opening))
+    }
+
     fn door(&self, partition: u32) -> &Doors {
         &self.doors[partition as usize % self.doors.len()]
     }
@@ -135,24 +154,13 @@ impl Assignments {
 
 impl Owner for Assignments {
     fn assign(&self, partition: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError> {
-        let of_join: Vec<_> =
-            self.joined.iter().map(|&index| (self.inputs[index], committed[index].as_ref())).collect();
-        let (mut of_joined, mut live_from, mut opening) = Default::default();
-        if let Some(to) = self.to {
-            (of_joined, live_from, opening) = self.rows.reopen(partition, &of_join, to)?;
-            if let Some(from) = opening.look_from {
-                self.transport.tail(to, partition, from, &mut |_, fetched| {
-                    look(&mut opening.last, &fetched.record);
-                    ControlFlow::Continue(())
-                })?;
-            }
-        }
+        let (of_join, live_from, opening) = self.reopen(partition, &committed)?;
         let pending = Pending { committed: committed.clone(), live_from, opening };
         let at = |position: &Option<Position>| {
             position.as_ref().map_or(Start::Earliest, |position| Start::At(position.offset))
         };
         let mut starts: Vec<Start> = committed.iter().map(at).collect();
-        for (&index, start) in self.joined.iter().zip(of_joined) {
+        for (&index, start) in self.joined.iter().zip(of_join) {
             starts[index] = start;
         }
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, pending);

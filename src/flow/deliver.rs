@@ -19,10 +19,10 @@ use timely::scheduling::Activator;
 use super::join::JoinCut;
 use super::node::Work;
 use super::requests::Request;
-use super::shared::{Ends, Shared};
+use super::shared::{Shared, Written};
 use crate::clock::SharedClock;
 use crate::engine::{Bell, Epoch, Lost, Mailbox};
-use crate::io::{Cut, IoError, Outbox, OutboxEvents, Outgoing, Position, Written};
+use crate::io::{Cut, Ends, IoError, Outbox, OutboxEvents, Outgoing, Position};
 use crate::telemetry::Meters;
 
 /// What arrives at the end of a path.
@@ -58,7 +58,7 @@ pub struct Events {
     /// Called when nothing can be written any more.
     pub failed: Arc<dyn Fn(IoError) + Send + Sync>,
     /// How far its cuts are written.
-    pub ends: Ends,
+    pub written: Written,
 }
 
 impl OutboxEvents for Events {
@@ -66,8 +66,8 @@ impl OutboxEvents for Events {
         self.bell.ring();
     }
 
-    fn committed(&self, written: Vec<Written>) {
-        self.ends.note(written);
+    fn committed(&self, ends: Ends) {
+        self.written.note(ends);
     }
 
     fn failed(&self, error: IoError) {

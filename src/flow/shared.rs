@@ -2,7 +2,7 @@
 //! wanted. Operators of a worker run one at a time, so plain cells do.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use timely::scheduling::Activator;
 use super::waiting::{Moving, Waiting};
 use crate::clock::Millis;
 use crate::engine::Tracker;
-use crate::io::{Position, Topic, Written};
+use crate::io::{Ends, Position, Topic};
 use crate::telemetry::PartitionMeter;
 
 /// Longest metadata of a position: what Kafka takes, without the version that the transport puts before it.
@@ -52,22 +52,21 @@ pub struct Shared {
     /// The source of the join, to be woken for a cut.
     pub join_source: RefCell<Option<Activator>>,
     /// How far the worker's cuts are written.
-    pub ends: Ends,
+    pub written: Written,
 }
 
 /// The offsets after the last records that a worker has committed, by partition; its outbox tells them.
 #[derive(Clone, Default)]
-pub struct Ends(Arc<Mutex<HashMap<(Topic, u32), i64>>>);
+pub struct Written(Arc<Mutex<Ends>>);
 
-impl Ends {
+impl Written {
     /// Notes how far partitions are written.
-    pub fn note(&self, written: Vec<Written>) {
-        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.extend(written.into_iter().map(|Written { topic, partition, end }| ((topic, partition), end)));
+    pub fn note(&self, ends: Ends) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(ends);
     }
 
     /// The offset after the last record that this worker wrote to a partition.
-    pub fn of(&self, topic: Topic, partition: u32) -> Option<i64> {
+    pub fn end(&self, topic: Topic, partition: u32) -> Option<i64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(topic, partition)).copied()
     }
 }

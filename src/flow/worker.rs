@@ -137,7 +137,7 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
     deliver(scope.concatenate(outs), |bell| {
         let mailbox = Mailbox::new(bell.clone());
         door = Some(mailbox.clone());
-        let events = Events { bell, failed: plan.failed.clone(), ends: shared.ends.clone() };
+        let events = Events { bell, failed: plan.failed.clone(), written: shared.written.clone() };
         let committer = plan.transport.committer(index, plan.instead.clone())?;
         let outbox = Outbox::start(index, plan.engine.outbox.bytes(), committer, events)?;
         Ok(Deliver {

@@ -19,6 +19,6 @@ pub use outbox::{Outbox, OutboxEvents};
 pub use partitioner::partition_of;
 pub use record::{Fetched, Headers, Outgoing, RawRecord, Topic, Topics};
 pub use transport::{
-    Committer, Cut, Instead, Owner, Polled, Position, Reader, Rejected, Start, Subscription, Transport,
-    Visit, VisitNewest, Wake, Written,
+    Committer, Cut, Ends, Instead, Owner, Polled, Position, Reader, Rejected, Start, Subscription, Transport,
+    Visit, VisitNewest, Wake,
 };

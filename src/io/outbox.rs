@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use super::{Committer, Cut, IoError, Outgoing, Written};
+use super::{Committer, Cut, Ends, IoError, Outgoing};
 
 /// What the thread tells. Called on its own thread.
 pub trait OutboxEvents: Send + 'static {
@@ -16,7 +16,7 @@ pub trait OutboxEvents: Send + 'static {
     fn progressed(&self);
 
     /// A cut is committed; partitions are written so far.
-    fn committed(&self, written: Vec<Written>);
+    fn committed(&self, ends: Ends);
 
     /// Nothing can be written any more.
     fn failed(&self, error: IoError);
@@ -126,8 +126,8 @@ fn run(
             Command::Send(records, bytes) => committer.send(records).map(|()| {
                 shared.bytes.fetch_sub(bytes, Ordering::AcqRel);
             }),
-            Command::Cut(cut) => committer.commit(cut).map(|written| {
-                events.committed(written);
+            Command::Cut(cut) => committer.commit(cut).map(|ends| {
+                events.committed(ends);
                 shared.cutting.store(false, Ordering::Release);
             }),
         };

@@ -4,6 +4,7 @@
 //! them, so that everything about one name meets in one place. The transport says which numbers are assigned and takes
 //! them back; the owner says where to start.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -41,16 +42,8 @@ pub enum Start {
     At(i64),
 }
 
-/// How far a partition was written with a cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// The topic.
-    pub topic: Topic,
-    /// The partition.
-    pub partition: u32,
-    /// The offset after the last record of the cut.
-    pub end: i64,
-}
+/// How far partitions are written: the offset after the last record of each.
+pub type Ends = BTreeMap<(Topic, u32), i64>;
 
 /// Called, from any thread, when a reader that had nothing may have something.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
@@ -128,7 +121,7 @@ pub trait Committer: Send {
 
     /// Makes everything sent so far and the positions durable, all or nothing, then the state. Tells how far partitions are
     /// written now; one that is left out is at least as far as was told before.
-    fn commit(&mut self, cut: Cut) -> Result<Vec<Written>, IoError>;
+    fn commit(&mut self, cut: Cut) -> Result<Ends, IoError>;
 }
 
 /// Sees a record and its partition; says whether there is more to see.

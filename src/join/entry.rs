@@ -293,14 +293,10 @@ impl<P> Entry<P> {
         Step::Emit { complete }
     }
 
-    /// It was emitted before as often as `revision` says, with all that has arrived; whether that was not known.
-    pub(super) fn emitted(&mut self, revision: u32, policy: &Policy) -> bool {
-        let unknown = self.revision < revision;
-        if unknown {
-            self.revision = revision - 1;
-            self.emit(self.complete(policy), self.latest, policy);
-        }
-        unknown
+    /// It was emitted before as often as `revision` says, at least once, with all that has arrived.
+    pub(super) fn emitted(&mut self, revision: u32, policy: &Policy) {
+        self.revision = revision - 1;
+        self.emit(self.complete(policy), self.latest, policy);
     }
 
     pub(super) fn position(&self, part: &PartId) -> Result<usize, usize> {

@@ -259,15 +259,23 @@ impl<P: Serialize + DeserializeOwned> Names<P> {
         revision: u32,
         policy: &Policy,
     ) -> Option<Window> {
-        self.wake(name, policy);
+        let woken = self.wake(name, policy);
         let same =
             |entry: &&mut Entry<P>| matches!(entry.window, Window::Run(_)) && entry.run.as_ref() == run;
-        let entry = self.entries.get_mut(name)?.iter_mut().find(same)?;
-        if !entry.emitted(revision, policy) {
-            return None;
+        let entry = self.entries.get_mut(name)?.iter_mut().find(same);
+        match entry.filter(|entry| entry.revision < revision) {
+            Some(entry) => {
+                entry.emitted(revision, policy);
+                self.timers.insert((entry.due, name.clone()));
+                Some(entry.window.clone())
+            }
+            None => {
+                if woken {
+                    self.rest(name);
+                }
+                None
+            }
         }
-        self.timers.insert((entry.due, name.clone()));
-        Some(entry.window.clone())
     }
 
     /// The earliest time at which something may be due.

@@ -15,7 +15,7 @@ use crate::flow::dead_letter::Place;
 use crate::flow::node::Job;
 use crate::flow::shared::Progress;
 use crate::flow::waiting::Moving;
-use crate::io::{Committer, RawRecord, Topic, Written};
+use crate::io::{Committer, RawRecord, Topic};
 
 /// What a commit covered: the number of each output, and the offset of the join's position.
 type Commit = (Vec<i64>, Option<i64>);
@@ -33,12 +33,12 @@ impl Committer for Slow {
         Ok(())
     }
 
-    fn commit(&mut self, cut: Cut) -> Result<Vec<Written>, IoError> {
+    fn commit(&mut self, cut: Cut) -> Result<Ends, IoError> {
         let offset = cut.positions.first().map(|position| position.offset);
         self.commits.lock().unwrap().push((std::mem::take(&mut self.sent), offset));
         // Once the test has let go of its end, everything is allowed.
         let _ = self.allowed.recv();
-        Ok(vec![])
+        Ok(Ends::new())
     }
 }
 
@@ -105,7 +105,7 @@ fn operator(stream: StreamVec<'_, Epoch, Out>, slow: Slow, shared: Rc<Shared>) -
         let mailbox = Mailbox::new(bell.clone());
         door = Some(mailbox.clone());
         let failed = Arc::new(|error: IoError| panic!("{error}"));
-        let events = Events { bell, failed, ends: Ends::default() };
+        let events = Events { bell, failed, written: Written::default() };
         Ok(Deliver {
             outbox: Outbox::start(0, usize::MAX, Box::new(slow), events)?,
             shared,

@@ -12,19 +12,27 @@ use bytes::Bytes;
 use crate::flow::headers::{COMPLETE, REVISION, RUN};
 use crate::io::RawRecord;
 
-/// The last revision of each run that was given up, by name and run.
-pub type LastRevisions = HashMap<(Bytes, Option<Arc<str>>), u32>;
+/// The last revision of each run that was given up.
+#[derive(Debug, Default)]
+pub struct LastRevisions(HashMap<(Bytes, Option<Arc<str>>), u32>);
 
-/// Adds what a joined record tells. To be called in the order of the records.
-pub fn look(last: &mut LastRevisions, record: &RawRecord) {
-    let revision = record.headers.text(REVISION).and_then(|revision| revision.parse().ok());
-    let (Some(name), Some(revision)) = (record.key.clone(), revision) else { return };
-    let id = (name, record.headers.text(RUN).map(Arc::from));
-    match record.headers.text(COMPLETE) {
-        Some("true") => {
-            last.entry(id).and_modify(|last| *last = revision);
+impl LastRevisions {
+    /// Adds what a joined record tells. To be called in the order of the records.
+    pub fn see(&mut self, record: &RawRecord) {
+        let revision = record.headers.text(REVISION).and_then(|revision| revision.parse().ok());
+        let (Some(name), Some(revision)) = (record.key.clone(), revision) else { return };
+        let run = (name, record.headers.text(RUN).map(Arc::from));
+        match record.headers.text(COMPLETE) {
+            Some("true") => {
+                self.0.entry(run).and_modify(|last| *last = revision);
+            }
+            _ => drop(self.0.insert(run, revision)),
         }
-        _ => drop(last.insert(id, revision)),
+    }
+
+    /// Name, run and revision of each.
+    pub fn take(&mut self) -> impl Iterator<Item = (Bytes, Option<Arc<str>>, u32)> {
+        std::mem::take(&mut self.0).into_iter().map(|((name, run), revision)| (name, run, revision))
     }
 }
 
@@ -59,7 +67,7 @@ mod tests {
 
     #[test]
     fn only_runs_that_were_given_up_are_remembered() {
-        let mut last = LastRevisions::new();
+        let mut last = LastRevisions::default();
         for (name, run, revision, complete) in [
             ("whole", "r", "1", "true"),
             ("late", "r", "1", "missing: tls (deadline)"),
@@ -73,9 +81,9 @@ mod tests {
             for (header, value) in [(RUN, run), (REVISION, revision), (COMPLETE, complete)] {
                 record.headers.push(header, value.to_owned());
             }
-            look(&mut last, &record);
+            last.see(&record);
         }
-        assert_eq!(last, [((Bytes::from("late"), Some("r".into())), 3)].into());
+        assert_eq!(last.take().collect::<Vec<_>>(), [(Bytes::from("late"), Some("r".into()), 3)]);
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Join {
                 let now = self.setup.clock.now();
                 if let Some(of) = self.partitions.get_mut(&partition) {
                     of.muted = false;
-                    for ((name, run), revision) in std::mem::take(&mut of.last) {
+                    for (name, run, revision) in of.last.take() {
                         let changed = of.names.emitted(&name, run.as_ref(), revision, &self.setup.policy);
                         if let Some(window) = changed {
                             of.changes.change(&name, &window);
@@ -166,7 +166,7 @@ impl Join {
             origins: Origins::new(opening.origin, known, next.clone()),
             changes: Changes::default(),
             next,
-            given_up: GivenUp::new(opening.look_from),
+            given_up: GivenUp::new(opening.given_up),
             last: opening.last,
             moved: false,
             unwritten: false,
@@ -211,7 +211,7 @@ impl Join {
                 Position { topic: *topic, partition, offset, metadata: committed.metadata() }
             }));
             if let (Some(end), Some(known)) =
-                (self.shared.ends.of(self.setup.to, partition), of.next.last_mut())
+                (self.shared.written.end(self.setup.to, partition), of.next.last_mut())
             {
                 *known = end.max(*known);
             }

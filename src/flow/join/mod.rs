@@ -17,7 +17,6 @@ mod show;
 
 pub use arrivals::subject;
 pub use feed::{FeedSetup, Look, ResultFeed, ResultMessage};
-pub use given_up::look;
 pub use keyed::joined;
 pub use resume::stream_time;
 pub use rows::{JoinRows, Opening};

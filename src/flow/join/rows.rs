@@ -1,22 +1,23 @@
 //! Open names on disk: written late and in batches, read back at a restart and when their payloads were let go of.
 //!
 //! A name that completes within the flush interval never touches the disk. Payloads that are on disk leave memory when
-//! it is short, the oldest first.
-//!
-//! It is longer than 400 lines because what is written, what is read back and what changed in between have to agree.
+//! it is short, the oldest first. What has to be written: `rows/changes.rs`.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+mod changes;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use self::changes::Changes;
 use super::given_up::LastRevisions;
 use super::resume::{Committed, Resumption, resolve};
 use crate::clock::Millis;
 use crate::io::{Position, Start, Topic, Topics};
-use crate::join::{Entry, Names, Outages, PartId, Window};
+use crate::join::{Entry, Outages, PartId};
 use crate::state::{Batch, Family, StateError, Store, entry_key, part_key, partition_prefix};
 
 /// How long the rows of a partition that is elsewhere are kept. By then most of its open names are others.
@@ -24,9 +25,6 @@ const KEPT: Duration = Duration::from_secs(600);
 
 /// What a part in memory takes besides its bytes, and its name with it.
 const BESIDE: usize = 500;
-
-/// So many names that ended, or are noted twice, are too few to look for.
-const FEW: usize = 1024;
 
 /// A payload of an open name.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,12 +92,19 @@ pub struct Opening {
     pub origin: Vec<i64>,
     /// The joined records of what is read again lie behind this offset.
     pub written: i64,
-    /// Where among them to look for names that were given up; `None` if there are none.
-    pub look_from: Option<i64>,
-    /// What is found there.
+    /// Those of open names that were given up lie behind this one, before `written` too; `None` if there are none.
+    pub given_up: Option<i64>,
+    /// What those behind both tell.
     pub last: LastRevisions,
     /// The names that were open have to be read again from their origin.
     pub rebuilt: bool,
+}
+
+impl Opening {
+    /// From where on the joined topic is to be looked at; `None` if there is nothing to be learned.
+    pub fn look_from(&self) -> Option<i64> {
+        self.given_up.map(|first| first.max(self.written))
+    }
 }
 
 /// The rows of the join of one group.
@@ -199,7 +204,6 @@ impl JoinRows {
         }
         let clock = committed.clone().map(|committed| committed.clock).max().unwrap_or(0);
         let given_up = committed.filter_map(|committed| committed.given_up).min();
-        let look_from = given_up.map(|first| first.max(written));
         let origin = group.iter().zip(&from).map(|(committed, &from)| {
             let origin = committed.as_ref().and_then(|committed| committed.origin);
             origin.map_or(from, |origin| origin.min(from))
@@ -208,19 +212,9 @@ impl JoinRows {
         let latest = group.iter().flatten().max_by_key(|committed| committed.worked);
         let (worked, outages) =
             latest.map_or_else(Default::default, |latest| (latest.worked, latest.outages.clone()));
-        let last = LastRevisions::new();
-        let opening = Opening {
-            names,
-            clock,
-            worked,
-            outages,
-            starts: from,
-            origin,
-            written,
-            look_from,
-            last,
-            rebuilt,
-        };
+        let last = LastRevisions::default();
+        let opening =
+            Opening { names, clock, worked, outages, starts: from, origin, written, given_up, last, rebuilt };
         Ok((starts, live_from, opening))
     }
 
@@ -305,113 +299,6 @@ impl JoinRows {
     fn position_key(&self, topic: Topic, partition: u32) -> Vec<u8> {
         let topic = self.topics.name(topic).as_bytes();
         [b"j", self.group.as_bytes(), &[0], topic, &[0], &partition.to_be_bytes()].concat()
-    }
-}
-
-/// Which entries of a partition differ from their rows, and which rows are not needed any more.
-#[derive(Default)]
-pub struct Changes {
-    changed: HashSet<Id>,
-    /// Entries that ended or have parts replaced, with the parts that have rows: deleted one by one, since a range of
-    /// deletions for each name slows every reading and takes memory until it is compacted.
-    outdated: HashMap<Id, Vec<PartId>>,
-    /// Entries with payloads in memory that have rows, oldest first.
-    spillable: VecDeque<Id>,
-}
-
-type Id = (Bytes, Window);
-
-impl Changes {
-    /// Notes that an entry changed.
-    pub fn change(&mut self, name: &Bytes, window: &Window) {
-        self.changed.insert((name.clone(), window.clone()));
-    }
-
-    /// Notes that an entry ended.
-    pub fn end(&mut self, name: &Bytes, entry: &Entry<Payload>) {
-        let id = (name.clone(), entry.window.clone());
-        self.changed.remove(&id);
-        let mut stored = entry.slots().iter().filter(|slot| slot.payload.is_stored()).peekable();
-        if stored.peek().is_some() {
-            self.outdated.entry(id).or_default().extend(stored.map(|slot| slot.part.clone()));
-        }
-    }
-
-    /// Notes that the row of a part, if it has one, holds what was replaced: should the entry end before it is written
-    /// again, nothing else tells of that row.
-    pub fn replace(&mut self, name: &Bytes, window: &Window, part: PartId, replaced: &Payload) {
-        if replaced.is_stored() {
-            self.outdated.entry((name.clone(), window.clone())).or_default().push(part);
-        }
-    }
-
-    /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
-    pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, batch: &mut Batch) {
-        for ((name, window), parts) in std::mem::take(&mut self.outdated) {
-            let key = entry_key(partition, &name, window.text());
-            batch.delete(Family::Entries, &key);
-            for part in parts {
-                batch.delete(Family::Parts, &part_key(&key, &part.to_string()));
-            }
-        }
-        let mut quiet = Vec::new();
-        for (name, window) in std::mem::take(&mut self.changed) {
-            let Some(entry) = names.awake_mut(&name, &window) else { continue };
-            let key = entry_key(partition, &name, window.text());
-            for slot in entry.slots_mut() {
-                if let Payload::Memory { bytes, stored: stored @ false } = &mut slot.payload {
-                    batch.put(Family::Parts, &part_key(&key, &slot.part.to_string()), bytes);
-                    *stored = true;
-                }
-            }
-            let row = EntryRow { name: name.to_vec(), entry: entry.clone() };
-            // Plain values always serialize.
-            let row = postcard::to_allocvec(&row).expect("an entry serializes");
-            batch.put(Family::Entries, &key, &row);
-            match in_memory(entry) {
-                0 => quiet.push(name),
-                _ => self.spillable.push_back((name, window)),
-            }
-        }
-        quiet.iter().for_each(|name| self.let_rest(names, name));
-        // Names that end are not looked for here, and one that changes is here again: they must not add up.
-        if self.spillable.len() > FEW + 2 * names.open() {
-            let mut seen = HashSet::new();
-            self.spillable.retain(|id| names.awake_mut(&id.0, &id.1).is_some() && seen.insert(id.clone()));
-            self.spillable.shrink_to(FEW);
-        }
-    }
-
-    /// Lets go of payloads that have rows until `memory` bytes are freed; the bytes that were freed. To be called only
-    /// when the last flush is written.
-    pub fn spill(&mut self, names: &mut Names<Payload>, memory: usize) -> usize {
-        let mut freed = 0;
-        while freed < memory
-            && let Some((name, window)) = self.spillable.pop_front()
-        {
-            let Some(entry) = names.awake_mut(&name, &window) else { continue };
-            for slot in entry.slots_mut() {
-                if matches!(slot.payload, Payload::Memory { stored: true, .. }) {
-                    freed += slot.payload.in_memory();
-                    slot.payload = Payload::Stored;
-                }
-            }
-            self.let_rest(names, &name);
-        }
-        if self.spillable.capacity() > FEW + 8 * self.spillable.len() {
-            self.spillable.shrink_to(2 * self.spillable.len());
-        }
-        freed
-    }
-
-    /// Has a name rest of which nothing is in memory only.
-    fn let_rest(&self, names: &mut Names<Payload>, name: &Bytes) {
-        let is_quiet = |entry: &Entry<Payload>| {
-            in_memory(entry) == 0 && !self.changed.contains(&(name.clone(), entry.window.clone()))
-        };
-        if names.awake(name).iter().all(is_quiet) {
-            names.rest(name);
-        }
     }
 }
 

@@ -7,8 +7,8 @@ use super::Log;
 use super::reader::PartitionReader;
 use crate::clock::Millis;
 use crate::io::{
-    Committer, Cut, Instead, IoError, Limit, Outgoing, Owner, Position, Reader, Start, Subscription, Topic,
-    Transport, Visit, VisitNewest, Written,
+    Committer, Cut, Ends, Instead, IoError, Limit, Outgoing, Owner, Position, Reader, Start, Subscription,
+    Topic, Transport, Visit, VisitNewest,
 };
 
 /// Bytes of records that a scan holds at once.
@@ -142,13 +142,13 @@ impl Committer for BatchCommitter {
         Ok(())
     }
 
-    fn commit(&mut self, cut: Cut) -> Result<Vec<Written>, IoError> {
+    fn commit(&mut self, cut: Cut) -> Result<Ends, IoError> {
         let mut batch = cut.state.unwrap_or_else(|| self.log.store().batch());
         for position in &cut.positions {
             self.log.put_position(&self.group, position, &mut batch);
         }
-        let written = self.log.append(&self.outputs, batch)?;
+        let ends = self.log.append(&self.outputs, batch)?;
         self.outputs.clear();
-        Ok(written)
+        Ok(ends)
     }
 }

@@ -1,7 +1,6 @@
 //! The rows of topics, and appending to them. One writer at a time: offsets are given under a lock, and the end of a
 //! partition moves only after its rows are written, so that a reader never sees a gap.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
-use crate::io::{Fetched, Headers, IoError, Outgoing, Position, RawRecord, Topic, Topics, Wake, Written};
+use crate::io::{Ends, Fetched, Headers, IoError, Outgoing, Position, RawRecord, Topic, Topics, Wake};
 use crate::state::{Batch, Family, Store};
 
 /// The topics of one process. Clones share them.
@@ -84,9 +83,9 @@ impl Log {
     }
 
     /// Appends records and writes `batch` with them, all or nothing.
-    pub fn append(&self, records: &[Outgoing], mut batch: Batch) -> Result<Vec<Written>, IoError> {
+    pub fn append(&self, records: &[Outgoing], mut batch: Batch) -> Result<Ends, IoError> {
         let _one_writer = self.0.append.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ends: BTreeMap<(Topic, u32), i64> = BTreeMap::new();
+        let mut ends = Ends::new();
         for Outgoing { topic, partition, record } in records {
             let end = ends.entry((*topic, *partition)).or_insert_with(|| self.end(*topic, *partition));
             let row = encode(record);
@@ -101,7 +100,7 @@ impl Log {
                 wake();
             }
         }
-        Ok(ends.into_iter().map(|((topic, partition), end)| Written { topic, partition, end }).collect())
+        Ok(ends)
     }
 
     /// Reads records from `offset` on, until `max_bytes` are read or the end is reached.

@@ -8,7 +8,7 @@ use rdkafka::consumer::Consumer as _;
 use super::consume::Consumer;
 use super::positions::to_commit;
 use super::transaction::Transactions;
-use crate::io::{Committer, Cut, IoError, Limit, Outgoing, Position, Topics, Written};
+use crate::io::{Committer, Cut, Ends, IoError, Limit, Outgoing, Position, Topics};
 use crate::state::Batch;
 
 /// Writes and commits for one worker.
@@ -35,20 +35,20 @@ impl Committer for GroupCommitter {
         self.transactions.add(records)
     }
 
-    fn commit(&mut self, cut: Cut) -> Result<Vec<Written>, IoError> {
+    fn commit(&mut self, cut: Cut) -> Result<Ends, IoError> {
         let offsets = to_commit(&self.topics, &cut.positions)
             .map_err(|source| IoError::Write { what: "offsets", source })?;
         let Self { transactions, consumer, topics } = self;
         let partitions =
             || cut.positions.iter().map(|position| consumer.context().times_given_up(position.partition));
         let before: Vec<u64> = partitions().collect();
-        let written = transactions.commit(&offsets, || {
+        let ends = transactions.commit(&offsets, || {
             // Partitions that were away meanwhile may be further than these positions.
             let same = partitions().eq(before.iter().copied());
             consumer.group_metadata().filter(|_| same && owns(consumer, topics, &cut.positions))
         })?;
         cut.state.map_or(Ok(()), Batch::write)?;
-        Ok(written)
+        Ok(ends)
     }
 }
 

@@ -2,7 +2,6 @@
 //! has to be aborted, because a broker died or took too long, is made again, and a record that the broker refuses is
 //! replaced. Nobody who reads committed records sees any of that.
 
-use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
 use rdkafka::{ClientConfig, TopicPartitionList};
 
-use crate::io::{IoError, Limit, Outgoing, Topic, Topics, Written};
+use crate::io::{Ends, IoError, Limit, Outgoing, Topics};
 
 /// How long to sleep while the client's queue is full or drains. `poll` with a timeout spins in this client.
 const NAP: Duration = Duration::from_micros(500);
@@ -72,25 +71,25 @@ impl Transactions {
         &mut self,
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
-    ) -> Result<Vec<Written>, IoError> {
+    ) -> Result<Ends, IoError> {
         self.begin()?;
         while let Err(trouble) = self.try_commit(offsets, &group) {
             self.again(trouble)?;
         }
-        let written = self.written();
+        let ends = self.ends();
         self.sent.clear();
         (self.open, self.failing) = (false, None);
-        Ok(written)
+        Ok(ends)
     }
 
-    fn written(&self) -> Vec<Written> {
-        let mut ends: BTreeMap<(Topic, u32), i64> = BTreeMap::new();
+    fn ends(&self) -> Ends {
+        let mut ends = Ends::new();
         for (index, offset) in self.producer.context().take_offsets() {
             let Outgoing { topic, partition, .. } = self.sent[index];
             let end = ends.entry((topic, partition)).or_default();
             *end = (*end).max(offset + 1);
         }
-        ends.into_iter().map(|((topic, partition), end)| Written { topic, partition, end }).collect()
+        ends
     }
 
     fn begin(&mut self) -> Result<(), IoError> {

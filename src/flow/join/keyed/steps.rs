@@ -13,7 +13,7 @@ use crate::codec::{DecodeError, Part};
 use crate::flow::dead_letter::Place;
 use crate::flow::deliver::Out;
 use crate::io::Fetched;
-use crate::join::{Aggregate, End, Entry, Ignored, PartId, Reading, Step};
+use crate::join::{Aggregate, End, Entry, Ignored, PartId, Reading, Step, Window};
 use crate::state::StateError;
 
 impl Join {
@@ -149,7 +149,10 @@ impl Join {
                 Step::Emit { complete } => {
                     changes.change(name, &entry.window);
                     if !muted {
-                        given_up.note(written);
+                        // The reference's repetitions are not told apart.
+                        if let Window::Run(_) = entry.window {
+                            given_up.note(written);
+                        }
                         match emit(setup, partition, name, entry, complete) {
                             Ok(record) => out.push(Out::Joined(record)),
                             Err(error) => result = Err(error),

@@ -9,10 +9,9 @@ use crate::clock::{ManualClock, SharedClock};
 use crate::codec::{FolderRegistry, Format, Part, PartKind, Schemas, Splicer};
 use crate::flow::dead_letter::DeadLetters;
 use crate::flow::headers::{REVISION, RUN};
-use crate::flow::join::given_up::look;
 use crate::flow::join::rows::JoinRows;
 use crate::flow::placement::Placement;
-use crate::io::{Fetched, Outgoing, RawRecord, Start, Topic, Topics, Written};
+use crate::io::{Fetched, Outgoing, RawRecord, Start, Topic, Topics};
 use crate::join::Policy;
 use crate::model::Status;
 use crate::state::{Store, StoreOptions};
@@ -123,8 +122,8 @@ impl World {
         let of_join: Vec<_> =
             inputs.iter().zip(&self.group).map(|((_, topic), group)| (*topic, group.as_ref())).collect();
         let (starts, live_from, mut opening) = rows.reopen(0, &of_join, Topic(3)).unwrap();
-        let from = opening.look_from.map_or(self.emitted.len(), |from| usize::try_from(from).unwrap());
-        self.emitted[from..].iter().for_each(|record| look(&mut opening.last, record));
+        let from = opening.look_from().map_or(self.emitted.len(), |from| usize::try_from(from).unwrap());
+        self.emitted[from..].iter().for_each(|record| opening.last.see(record));
         let next = std::array::from_fn(|input| match starts[input] {
             Start::Earliest => 0,
             Start::At(offset) => usize::try_from(offset).unwrap(),
@@ -199,7 +198,7 @@ impl World {
         }
         self.emitted.extend(running.outputs.drain(..).map(|output| output.record));
         let end = self.emitted.len() as i64;
-        running.join.shared.ends.note(vec![Written { topic: Topic(3), partition: 0, end }]);
+        running.join.shared.written.note([((Topic(3), 0), end)].into());
     }
 
     /// The revisions of each name that has any.
@@ -305,6 +304,19 @@ fn a_name_that_was_given_up_does_not_leave_anew() {
         let revisions = play(&delays, false, events.to_vec()).revisions();
         assert_eq!(revisions, [vec!["1", "2"], vec!["1"]], "{lost:?}");
     }
+}
+
+/// The rows know more than what was committed of a name that was given up, and are lost later: it is still known.
+#[test]
+fn a_name_that_was_given_up_is_known_after_two_crashes() {
+    let late = |rdap| (20 * STEP, Some(rdap * STEP), 0, None);
+    let delays = [(1, None, 0, Some(45 * STEP)), late(20), late(24), late(24)];
+    let read = |count| [Event::Read(count), Event::Cut];
+    // The first name is given up and revised; others are joined meanwhile, so that rows are written that know of it.
+    let (revised, known) = ([read(10), read(2)].concat(), read(1));
+    let crashes = [Event::Crash(Lost::Nothing, 0), Event::Read(1), Event::Cut, Event::Crash(Lost::Store, 0)];
+    let revisions = play(&delays, true, [&revised[..], &known, &crashes].concat()).revisions();
+    assert_eq!(revisions, [vec!["1", "2"], vec!["1"], vec!["1"], vec!["1"]]);
 }
 
 /// A partition that comes back before it is closed here: what was reopened is not swept away as rows of another process.

@@ -1,7 +1,8 @@
 //! What lies in a store is read by every version of the same format; and how long it lies there.
 
+use super::changes::FEW;
 use super::*;
-use crate::join::{Arrival, DnsFacts, Policy};
+use crate::join::{Arrival, DnsFacts, Names, Policy, Window};
 use crate::model::Status;
 
 /// An open name with a part of each kind of key.

@@ -1,0 +1,119 @@
+//! Which open names differ from their rows, and what a flush writes of them; then payloads may leave memory, and names rest.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use bytes::Bytes;
+
+use super::{EntryRow, Payload, in_memory};
+use crate::join::{Entry, Names, PartId, Window};
+use crate::state::{Batch, Family, entry_key, part_key};
+
+/// So many names that ended, or are noted twice, are too few to look for.
+pub(super) const FEW: usize = 1024;
+
+/// Which entries of a partition differ from their rows, and which rows are not needed any more.
+#[derive(Default)]
+pub struct Changes {
+    pub(super) changed: HashSet<Id>,
+    /// Entries that ended or have parts replaced, with the parts that have rows: deleted one by one, since a range of
+    /// deletions for each name slows every reading and takes memory until it is compacted.
+    pub(super) outdated: HashMap<Id, Vec<PartId>>,
+    /// Entries with payloads in memory that have rows, oldest first.
+    pub(super) spillable: VecDeque<Id>,
+}
+
+type Id = (Bytes, Window);
+
+impl Changes {
+    /// Notes that an entry changed.
+    pub fn change(&mut self, name: &Bytes, window: &Window) {
+        self.changed.insert((name.clone(), window.clone()));
+    }
+
+    /// Notes that an entry ended.
+    pub fn end(&mut self, name: &Bytes, entry: &Entry<Payload>) {
+        let id = (name.clone(), entry.window.clone());
+        self.changed.remove(&id);
+        let mut stored = entry.slots().iter().filter(|slot| slot.payload.is_stored()).peekable();
+        if stored.peek().is_some() {
+            self.outdated.entry(id).or_default().extend(stored.map(|slot| slot.part.clone()));
+        }
+    }
+
+    /// Notes that the row of a part, if it has one, holds what was replaced: should the entry end before it is written
+    /// again, nothing else tells of that row.
+    pub fn replace(&mut self, name: &Bytes, window: &Window, part: PartId, replaced: &Payload) {
+        if replaced.is_stored() {
+            self.outdated.entry((name.clone(), window.clone())).or_default().push(part);
+        }
+    }
+
+    /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
+    pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, batch: &mut Batch) {
+        for ((name, window), parts) in std::mem::take(&mut self.outdated) {
+            let key = entry_key(partition, &name, window.text());
+            batch.delete(Family::Entries, &key);
+            for part in parts {
+                batch.delete(Family::Parts, &part_key(&key, &part.to_string()));
+            }
+        }
+        let mut quiet = Vec::new();
+        for (name, window) in std::mem::take(&mut self.changed) {
+            let Some(entry) = names.awake_mut(&name, &window) else { continue };
+            let key = entry_key(partition, &name, window.text());
+            for slot in entry.slots_mut() {
+                if let Payload::Memory { bytes, stored: stored @ false } = &mut slot.payload {
+                    batch.put(Family::Parts, &part_key(&key, &slot.part.to_string()), bytes);
+                    *stored = true;
+                }
+            }
+            let row = EntryRow { name: name.to_vec(), entry: entry.clone() };
+            // Plain values always serialize.
+            let row = postcard::to_allocvec(&row).expect("an entry serializes");
+            batch.put(Family::Entries, &key, &row);
+            match in_memory(entry) {
+                0 => quiet.push(name),
+                _ => self.spillable.push_back((name, window)),
+            }
+        }
+        quiet.iter().for_each(|name| self.let_rest(names, name));
+        // Names that end are not looked for here, and one that changes is here again: they must not add up.
+        if self.spillable.len() > FEW + 2 * names.open() {
+            let mut seen = HashSet::new();
+            self.spillable.retain(|id| names.awake_mut(&id.0, &id.1).is_some() && seen.insert(id.clone()));
+            self.spillable.shrink_to(FEW);
+        }
+    }
+
+    /// Lets go of payloads that have rows until `memory` bytes are freed; the bytes that were freed. To be called only
+    /// when the last flush is written.
+    pub fn spill(&mut self, names: &mut Names<Payload>, memory: usize) -> usize {
+        let mut freed = 0;
+        while freed < memory
+            && let Some((name, window)) = self.spillable.pop_front()
+        {
+            let Some(entry) = names.awake_mut(&name, &window) else { continue };
+            for slot in entry.slots_mut() {
+                if matches!(slot.payload, Payload::Memory { stored: true, .. }) {
+                    freed += slot.payload.in_memory();
+                    slot.payload = Payload::Stored;
+                }
+            }
+            self.let_rest(names, &name);
+        }
+        if self.spillable.capacity() > FEW + 8 * self.spillable.len() {
+            self.spillable.shrink_to(2 * self.spillable.len());
+        }
+        freed
+    }
+
+    /// Has a name rest of which nothing is in memory only.
+    fn let_rest(&self, names: &mut Names<Payload>, name: &Bytes) {
+        let is_quiet = |entry: &Entry<Payload>| {
+            in_memory(entry) == 0 && !self.changed.contains(&(name.clone(), entry.window.clone()))
+        };
+        if names.awake(name).iter().all(is_quiet) {
+            names.rest(name);
+        }
+    }
+}
