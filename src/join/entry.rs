@@ -86,6 +86,15 @@ pub enum Step {
     End(End),
 }
 
+/// The last record that was emitted of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Emitted {
+    /// Its number, from 1 on.
+    pub revision: u32,
+    /// Whether every needed part was in it.
+    pub complete: bool,
+}
+
 /// Why an arrival changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ignored {
@@ -293,10 +302,15 @@ impl<P> Entry<P> {
         Step::Emit { complete }
     }
 
-    /// It was emitted before as often as `revision` says, at least once, with all that has arrived.
-    pub(super) fn emitted(&mut self, revision: u32, policy: &Policy) {
-        self.revision = revision - 1;
-        self.emit(self.complete(policy), self.latest, policy);
+    /// It was emitted before, with all that has arrived.
+    pub(super) fn emitted(&mut self, emitted: Emitted, policy: &Policy, outages: &Outages) {
+        let since = match emitted {
+            // Only time emits a first record that is not complete.
+            Emitted { revision: ..=1, complete: false } => outages.after(self.latest, policy.patience),
+            _ => self.latest,
+        };
+        self.revision = emitted.revision - 1;
+        self.emit(emitted.complete, since, policy);
     }
 
     pub(super) fn position(&self, part: &PartId) -> Result<usize, usize> {

@@ -18,7 +18,7 @@ mod policy;
 mod resting;
 mod stages;
 
-pub use entry::{Awaited, End, Entry, Ignored, Slot, Step, Window};
+pub use entry::{Awaited, Emitted, End, Entry, Ignored, Slot, Step, Window};
 pub use missing::Why;
 pub use names::Names;
 pub use outages::Outages;

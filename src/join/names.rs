@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::resting::Resting;
-use super::{Aggregate, Arrival, Entry, Outages, PartId, Policy, Reading, Step, Window};
+use super::{Aggregate, Arrival, Emitted, Entry, Outages, PartId, Policy, Reading, Step, Window};
 use crate::clock::Millis;
 
 /// So much that is not needed is too little to give back.
@@ -250,22 +250,22 @@ impl<P: Serialize + DeserializeOwned> Names<P> {
         self.open += 1;
     }
 
-    /// A run was emitted before, as often as `revision` says, which a replay could not tell: it does not know when it was given
-    /// up. The window of its entry, if that is another now.
+    /// A run was emitted before, which a replay could not tell: it does not know when it was given up, and may have begun in
+    /// the middle of it. The window of its entry, if that is another now.
     pub fn emitted(
         &mut self,
         name: &Bytes,
         run: Option<&Arc<str>>,
-        revision: u32,
+        emitted: Emitted,
         policy: &Policy,
     ) -> Option<Window> {
         let woken = self.wake(name, policy);
         let same =
             |entry: &&mut Entry<P>| matches!(entry.window, Window::Run(_)) && entry.run.as_ref() == run;
         let entry = self.entries.get_mut(name)?.iter_mut().find(same);
-        match entry.filter(|entry| entry.revision < revision) {
+        match entry.filter(|entry| entry.revision < emitted.revision) {
             Some(entry) => {
-                entry.emitted(revision, policy);
+                entry.emitted(emitted, policy, &self.outages);
                 self.timers.insert((entry.due, name.clone()));
                 Some(entry.window.clone())
             }

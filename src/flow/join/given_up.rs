@@ -1,8 +1,9 @@
-//! Which names were given up, as the joined topic tells it to a join that starts again.
+//! Which names were emitted, as the joined topic tells it to a join that starts again.
 //!
 //! When a name is given up depends on the clock. A replay has none: it takes a result that came too late for one in time, and
 //! would emit the name anew. So each cut commits from where on the joined topic has records that were given up and still
-//! matter; they are looked at before a replay (`resume.rs`), and nothing is if there are none.
+//! matter; they are looked at before a replay (`resume.rs`), and nothing is if there are none. A replay without rows begins
+//! in the middle of names that were done before the oldest open one: it looks at all that was emitted since.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,28 +12,26 @@ use bytes::Bytes;
 
 use crate::flow::headers::{COMPLETE, REVISION, RUN};
 use crate::io::RawRecord;
+use crate::join::Emitted;
 
-/// The last revision of each run that was given up.
+/// The last revision of each run that was emitted.
 #[derive(Debug, Default)]
-pub struct LastRevisions(HashMap<(Bytes, Option<Arc<str>>), u32>);
+pub struct LastRevisions(HashMap<(Bytes, Option<Arc<str>>), Emitted>);
 
 impl LastRevisions {
     /// Adds what a joined record tells. To be called in the order of the records.
     pub fn see(&mut self, record: &RawRecord) {
         let revision = record.headers.text(REVISION).and_then(|revision| revision.parse().ok());
-        let (Some(name), Some(revision)) = (record.key.clone(), revision) else { return };
-        let run = (name, record.headers.text(RUN).map(Arc::from));
-        match record.headers.text(COMPLETE) {
-            Some("true") => {
-                self.0.entry(run).and_modify(|last| *last = revision);
-            }
-            _ => drop(self.0.insert(run, revision)),
-        }
+        let (Some(name), Some(revision)) = (&record.key, revision) else { return };
+        // The key shares its memory with the value.
+        let run = (Bytes::copy_from_slice(name), record.headers.text(RUN).map(Arc::from));
+        let complete = record.headers.text(COMPLETE) == Some("true");
+        self.0.insert(run, Emitted { revision, complete });
     }
 
-    /// Name, run and revision of each.
-    pub fn take(&mut self) -> impl Iterator<Item = (Bytes, Option<Arc<str>>, u32)> {
-        std::mem::take(&mut self.0).into_iter().map(|((name, run), revision)| (name, run, revision))
+    /// Name and run of each.
+    pub fn take(&mut self) -> impl Iterator<Item = (Bytes, Option<Arc<str>>, Emitted)> {
+        std::mem::take(&mut self.0).into_iter().map(|((name, run), emitted)| (name, run, emitted))
     }
 }
 
@@ -66,15 +65,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_runs_that_were_given_up_are_remembered() {
+    fn the_last_record_of_each_run_tells() {
         let mut last = LastRevisions::default();
         for (name, run, revision, complete) in [
-            ("whole", "r", "1", "true"),
             ("late", "r", "1", "missing: tls (deadline)"),
             ("late", "r", "2", "missing: rdap-dn (deadline)"),
             ("late", "other", "1", "true"),
-            ("late", "r", "3", "true"),
-            ("whole", "r", "2", "true"),
             ("strange", "r", "first", "missing: tls (deadline)"),
         ] {
             let mut record = RawRecord { key: Some(name.into()), ..RawRecord::default() };
@@ -83,7 +79,12 @@ mod tests {
             }
             last.see(&record);
         }
-        assert_eq!(last.take().collect::<Vec<_>>(), [(Bytes::from("late"), Some("r".into()), 3)]);
+        let mut told: Vec<_> = last.take().collect();
+        told.sort_by_key(|(_, run, _)| run.clone());
+        let late = |run: &str, revision, complete| {
+            (Bytes::from("late"), Some(run.into()), Emitted { revision, complete })
+        };
+        assert_eq!(told, [late("other", 1, true), late("r", 2, false)]);
     }
 
     #[test]

@@ -106,29 +106,7 @@ impl Join {
             JoinItem::Part { partition, input, fetched, part } => {
                 self.take(partition, input, fetched, part)?
             }
-            JoinItem::Live(partition) => {
-                let clock = self.partitions.get(&partition).map_or(Millis::MIN, |of| of.clock);
-                self.advance(partition, clock)?;
-                let now = self.setup.clock.now();
-                if let Some(of) = self.partitions.get_mut(&partition) {
-                    of.muted = false;
-                    for (name, run, revision) in of.last.take() {
-                        let changed = of.names.emitted(&name, run.as_ref(), revision, &self.setup.policy);
-                        if let Some(window) = changed {
-                            of.changes.change(&name, &window);
-                            (of.moved, of.unwritten) = (true, true);
-                        }
-                    }
-                    // A partition that is new has had no time that could be lost.
-                    if of.worked > 0 {
-                        of.names.add_outage(of.worked, now, &self.setup.policy);
-                    }
-                    if let Some(since) = of.rebuilding.take() {
-                        let (names, took) = (of.names.open(), since.elapsed());
-                        tracing::info!(partition, names, ?took, "open names are read again");
-                    }
-                }
-            }
+            JoinItem::Live(partition) => self.live(partition)?,
             JoinItem::Time(partition, time) => self.advance(partition, time)?,
             JoinItem::Close(partition) => {
                 if let Some(of) = self.partitions.get_mut(&partition) {
@@ -177,6 +155,30 @@ impl Join {
             closing: false,
         };
         self.partitions.insert(partition, of);
+    }
+
+    /// All that was emitted before is read again: from now on what leaves is emitted.
+    fn live(&mut self, partition: u32) -> Result<(), StateError> {
+        let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        for (name, run, emitted) in of.last.take() {
+            if let Some(window) = of.names.emitted(&name, run.as_ref(), emitted, &self.setup.policy) {
+                of.changes.change(&name, &window);
+            }
+        }
+        // What was over before must not take in what comes now.
+        let clock = of.clock;
+        self.advance(partition, clock)?;
+        let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        of.muted = false;
+        // A partition that is new has had no time that could be lost.
+        if of.worked > 0 {
+            of.names.add_outage(of.worked, self.setup.clock.now(), &self.setup.policy);
+        }
+        if let Some(since) = of.rebuilding.take() {
+            let (names, took) = (of.names.open(), since.elapsed());
+            tracing::info!(partition, names, ?took, "open names are read again");
+        }
+        Ok(())
     }
 
     /// The share of a cut: positions, and now and then rows.

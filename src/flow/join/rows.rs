@@ -103,7 +103,10 @@ pub struct Opening {
 impl Opening {
     /// From where on the joined topic is to be looked at; `None` if there is nothing to be learned.
     pub fn look_from(&self) -> Option<i64> {
-        self.given_up.map(|first| first.max(self.written))
+        match self.rebuilt {
+            true => Some(self.written),
+            false => self.given_up.map(|first| first.max(self.written)),
+        }
     }
 }
 

@@ -319,6 +319,16 @@ fn a_name_that_was_given_up_is_known_after_two_crashes() {
     assert_eq!(revisions, [vec!["1", "2"], vec!["1"], vec!["1"], vec!["1"]]);
 }
 
+/// Rows are lost, and what is read again begins in the middle of a name that was done: it does not leave anew, though another
+/// zone result makes it whole.
+#[test]
+fn a_name_that_is_read_again_by_half_does_not_leave_anew() {
+    let delays = [(5 * STEP, Some(5 * STEP), 0, Some(20 * STEP)), (14 * STEP, None, 0, None)];
+    // The first name's zone comes before all that is read again, which the second name is open for.
+    let events = [Event::Read(2), Event::Cut, Event::Read(4), Event::Cut, Event::Crash(Lost::Store, 0)];
+    assert_eq!(play(&delays, false, events.to_vec()).revisions(), [["1"], ["1"]]);
+}
+
 /// A partition that comes back before it is closed here: what was reopened is not swept away as rows of another process.
 #[test]
 fn a_partition_that_comes_back_fast_keeps_its_rows() {
