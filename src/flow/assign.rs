@@ -138,7 +138,7 @@ impl Assignments {
         let inputs: Vec<_> =
             self.joined.iter().map(|&index| (self.inputs[index], committed[index].as_ref())).collect();
         let (starts, live_from, mut opening) = self.rows.reopen(partition, &inputs, to)?;
-        if let Some(from) = opening.look_from() {
+        if let Some(from) = opening.look_from {
             self.transport.tail(to, partition, from, &mut |_, fetched| {
                 opening.last.see(&fetched.record);
                 ControlFlow::Continue(())

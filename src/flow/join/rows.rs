@@ -94,20 +94,12 @@ pub struct Opening {
     pub written: i64,
     /// Those of open names that were given up lie behind this one, before `written` too; `None` if there are none.
     pub given_up: Option<i64>,
-    /// What those behind both tell.
+    /// From where on the joined topic is to be looked at; `None` if there is nothing to be learned.
+    pub look_from: Option<i64>,
+    /// What the records behind tell.
     pub last: LastRevisions,
     /// The names that were open have to be read again from their origin.
     pub rebuilt: bool,
-}
-
-impl Opening {
-    /// From where on the joined topic is to be looked at; `None` if there is nothing to be learned.
-    pub fn look_from(&self) -> Option<i64> {
-        match self.rebuilt {
-            true => Some(self.written),
-            false => self.given_up.map(|first| first.max(self.written)),
-        }
-    }
 }
 
 /// The rows of the join of one group.
@@ -212,12 +204,32 @@ impl JoinRows {
             origin.map_or(from, |origin| origin.min(from))
         });
         let origin = origin.chain([written_before]).collect();
+        // Names that are done by now may be read again from their middle on: from the origin, or from rows as old.
+        let halves = group.iter().zip(from.iter().zip(&live_from)).any(|(committed, (from, live))| {
+            let origin = committed.as_ref().and_then(|committed| committed.origin);
+            from < live && origin.is_none_or(|origin| *from <= origin)
+        });
+        let look_from = match halves {
+            true => Some(written),
+            false => given_up.map(|first| first.max(written)),
+        };
         let latest = group.iter().flatten().max_by_key(|committed| committed.worked);
         let (worked, outages) =
             latest.map_or_else(Default::default, |latest| (latest.worked, latest.outages.clone()));
         let last = LastRevisions::default();
-        let opening =
-            Opening { names, clock, worked, outages, starts: from, origin, written, given_up, last, rebuilt };
+        let opening = Opening {
+            names,
+            clock,
+            worked,
+            outages,
+            starts: from,
+            origin,
+            written,
+            given_up,
+            look_from,
+            last,
+            rebuilt,
+        };
         Ok((starts, live_from, opening))
     }
 
