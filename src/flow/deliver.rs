@@ -109,6 +109,9 @@ struct Progressing {
     last_cut: Instant,
     /// The join's share of a cut that could not be made yet.
     join_share: Option<JoinCut>,
+    /// Whether the join's last share is here; until then there is no cut without one, or its outputs would be committed
+    /// before its positions.
+    join_ended: bool,
     /// Partitions that go away with the next cut, and who waits for it.
     releasing: Vec<(Vec<u32>, SyncSender<()>)>,
     /// Who waits for the cut that is on its way.
@@ -129,6 +132,7 @@ pub fn deliver(
     let bell = Bell::new(scope.worker().sync_activator_for(info.address.to_vec()));
     let activator = scope.activator_for(info.address.clone());
     let deliver = make(bell.clone())?;
+    let join_ended = !deliver.joins;
     let mut input = builder.new_input(input, Pipeline);
     builder.build_reschedule(move |_capabilities| {
         let mut deliver = Some(deliver);
@@ -139,6 +143,7 @@ pub fn deliver(
             moved: false,
             last_cut: Instant::now(),
             join_share: None,
+            join_ended,
             releasing: Vec::new(),
             released: Vec::new(),
             giving_up: Vec::new(),
@@ -209,6 +214,7 @@ impl Deliver {
             }
             Out::Cut(share) => {
                 state.join_share = share.take();
+                state.join_ended |= state.join_share.as_ref().is_some_and(|share| share.last);
             }
             Out::Finished { node, request, outputs } => {
                 let place = request.job.place;
@@ -269,8 +275,7 @@ impl Deliver {
             activator.activate_after(self.interval.saturating_sub(elapsed));
             return;
         }
-        // A join whose source has ended has sent its last share; nothing of it can move any more.
-        if self.joins && !self.shared.join_ended.get() {
+        if !(state.join_ended || (drained && state.waiting.is_empty())) {
             if !self.shared.cut_wanted.replace(true)
                 && let Some(source) = &*self.shared.join_source.borrow()
             {
@@ -282,7 +287,7 @@ impl Deliver {
     }
 
     fn cut(&mut self, state: &mut Progressing, share: Option<JoinCut>) {
-        let JoinCut { mut positions, state: rows } = share.unwrap_or_default();
+        let JoinCut { mut positions, state: rows, .. } = share.unwrap_or_default();
         positions.extend(self.request_positions());
         let empty = positions.is_empty() && rows.is_none() && state.bytes == 0;
         state.moved = false;

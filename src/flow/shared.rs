@@ -47,8 +47,6 @@ pub struct Shared {
     pub next_due: Cell<Option<Millis>>,
     /// The sources, to be woken when the way out is free again.
     pub sources: RefCell<Vec<Activator>>,
-    /// The source of the join has ended, and with it its shares of cuts.
-    pub join_ended: Cell<bool>,
     /// The source of the join, to be woken for a cut.
     pub join_source: RefCell<Option<Activator>>,
     /// How far the worker's cuts are written.

@@ -63,7 +63,7 @@ fn committed(steps: Vec<Step>) -> Vec<Commit> {
         let shared = Shared::new(0, Moving::default());
         let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
             let (input, stream) = scope.new_input::<Vec<Out>>();
-            let door = operator(stream, slow, shared.clone());
+            let door = operator(stream, slow, shared.clone(), true);
             (input, door)
         });
         let mut outputs = 0;
@@ -77,7 +77,7 @@ fn committed(steps: Vec<Step>) -> Vec<Commit> {
                 Step::Share => {
                     let position =
                         Position { topic: Topic(1), partition: 0, offset: outputs, metadata: String::new() };
-                    let share = JoinCut { positions: vec![position], state: None };
+                    let share = JoinCut { positions: vec![position], state: None, last: false };
                     input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
                 }
                 Step::Allow => allow_one(&allow),
@@ -87,7 +87,6 @@ fn committed(steps: Vec<Step>) -> Vec<Commit> {
                 }
             }
         }
-        shared.join_ended.set(true);
     });
     Arc::into_inner(seen).unwrap().into_inner().unwrap()
 }
@@ -97,7 +96,12 @@ fn allow_one(allow: &SyncSender<()>) {
     let _ = allow.try_send(());
 }
 
-fn operator(stream: StreamVec<'_, Epoch, Out>, slow: Slow, shared: Rc<Shared>) -> Mailbox<DeliverMessage> {
+fn operator(
+    stream: StreamVec<'_, Epoch, Out>,
+    slow: Slow,
+    shared: Rc<Shared>,
+    joins: bool,
+) -> Mailbox<DeliverMessage> {
     let clock: SharedClock = Arc::new(ManualClock::at(1));
     let meters = Arc::new(Meters::new("f", [], clock.clone()));
     let mut door = None;
@@ -114,7 +118,7 @@ fn operator(stream: StreamVec<'_, Epoch, Out>, slow: Slow, shared: Rc<Shared>) -
             meters,
             clock,
             interval: Duration::from_secs(3600),
-            joins: true,
+            joins,
             enough: usize::MAX,
         })
     })
@@ -151,6 +155,39 @@ fn outputs_behind_a_share_wait_for_their_own() {
     assert_eq!(committed(steps), all);
 }
 
+/// All sources are caught up and have ended, and the last share is on its way: the outputs before it must not go out without
+/// the positions that say so, or who goes on would make them again.
+#[test]
+fn what_the_join_gave_out_before_it_ended_waits_for_its_last_share() {
+    let commits = Arc::new(Mutex::new(Vec::new()));
+    let seen = commits.clone();
+    timely::execute_directly(move |worker| {
+        let slow = Slow { sent: Vec::new(), commits: commits.clone(), allowed: sync_channel(1).1 };
+        let shared = Shared::new(0, Moving::default());
+        let (mut input, door) = worker.dataflow::<Epoch, _, _>(|scope| {
+            let (input, stream) = scope.new_input::<Vec<Out>>();
+            let door = operator(stream, slow, shared.clone(), true);
+            (input, door)
+        });
+        let record = RawRecord { time: 7, value: Some("r".into()), ..RawRecord::default() };
+        input.send(Out::Joined(Outgoing { topic: Topic(0), partition: 0, record }));
+        input.flush();
+        worker.step();
+        let (done, given_up) = sync_channel(1);
+        door.post(DeliverMessage::GiveUp(done));
+        for _ in 0..3 {
+            worker.step();
+        }
+        assert!(given_up.try_recv().is_err() && commits.lock().unwrap().is_empty());
+        let position = Position { topic: Topic(1), partition: 0, offset: 1, metadata: String::new() };
+        let share = JoinCut { positions: vec![position], state: None, last: true };
+        input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
+        input.flush();
+        worker.step_while(|| given_up.try_recv().is_err());
+    });
+    assert_eq!(*seen.lock().unwrap(), [(vec![7], Some(1))]);
+}
+
 /// The last names before a pause have rows that would stay, and be read again after a restart.
 #[test]
 fn rows_that_are_due_ask_for_a_cut_of_their_own() {
@@ -162,12 +199,12 @@ fn rows_that_are_due_ask_for_a_cut_of_their_own() {
         let shared = Shared::new(0, Moving::default());
         let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
             let (input, stream) = scope.new_input::<Vec<Out>>();
-            let door = operator(stream, slow, shared.clone());
+            let door = operator(stream, slow, shared.clone(), true);
             (input, door)
         });
         shared.rows_due.set(Some(Instant::now() + Duration::from_millis(50)));
         let position = Position { topic: Topic(1), partition: 0, offset: 1, metadata: String::new() };
-        let share = JoinCut { positions: vec![position], state: None };
+        let share = JoinCut { positions: vec![position], state: None, last: false };
         input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
         input.flush();
         worker.step_while(|| commits.lock().unwrap().is_empty());
@@ -175,7 +212,6 @@ fn rows_that_are_due_ask_for_a_cut_of_their_own() {
         worker.step_or_park_while(Some(Duration::from_secs(60)), || !shared.cut_wanted.get());
         assert!(shared.rows_due.get().is_some_and(|due| due <= Instant::now()));
         shared.rows_due.set(None);
-        shared.join_ended.set(true);
     });
 }
 
@@ -188,14 +224,13 @@ fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {
         let (allow, allowed) = sync_channel(1);
         let slow = Slow { sent: Vec::new(), commits, allowed };
         let shared = Shared::new(0, Moving::default());
-        shared.join_ended.set(true);
         let place = Place { topic: Topic(1), partition: 0, offset: 0 };
         let mut progress = Progress::resume(1, [(0, "n".to_owned())], None, Arc::default());
         (0..2).for_each(|offset| assert_eq!(progress.begin(offset), 1));
         shared.requests.borrow_mut().insert((place.topic, place.partition), progress);
         let (mut input, door) = worker.dataflow::<Epoch, _, _>(|scope| {
             let (input, stream) = scope.new_input::<Vec<Out>>();
-            let door = operator(stream, slow, shared.clone());
+            let door = operator(stream, slow, shared.clone(), false);
             (input, door)
         });
         let credit = Credit::new(2, usize::MAX);

@@ -95,7 +95,10 @@ pub enum JoinItem {
     /// Somebody wants to know what is known of a name.
     Look(Rc<Cell<Option<Look>>>),
     /// A cut.
-    Cut,
+    Cut {
+        /// Nothing comes behind it.
+        last: bool,
+    },
 }
 
 /// The feed of the join.
@@ -320,13 +323,12 @@ impl Feed for ResultFeed {
         if self.end == End::Stopped {
             self.partitions.clear();
             self.shared.set_busy(self.source, false);
-            self.shared.join_ended.set(true);
-            batch.push(JoinItem::Cut);
+            batch.push(JoinItem::Cut { last: true });
             return Pull::Done;
         }
         if !self.shared.outbox_open.get() {
             if self.shared.cut_wanted.take() {
-                batch.push(JoinItem::Cut);
+                batch.push(JoinItem::Cut { last: false });
             }
             return Pull::Idle(None);
         }
@@ -349,7 +351,7 @@ impl Feed for ResultFeed {
         }
         self.shared.set_busy(self.source, more);
         if self.shared.cut_wanted.take() {
-            batch.push(JoinItem::Cut);
+            batch.push(JoinItem::Cut { last: false });
         }
         if more {
             return Pull::More;

@@ -119,8 +119,8 @@ impl Join {
                 // Whoever asked may have gone.
                 let _ = reply.send(runs.iter().map(|run| OpenName::of(run, &self.setup.policy)).collect());
             }
-            JoinItem::Cut => {
-                let share = self.cut();
+            JoinItem::Cut { last } => {
+                let share = self.cut(last);
                 self.setup.rows.sweep(Instant::now())?;
                 self.out.push(Out::Cut(Rc::new(Cell::new(Some(share)))));
             }
@@ -182,7 +182,7 @@ impl Join {
     }
 
     /// The share of a cut: positions, and now and then rows.
-    fn cut(&mut self) -> JoinCut {
+    fn cut(&mut self, last: bool) -> JoinCut {
         self.shared.join_moved.set(false);
         let mut positions = Vec::new();
         let now = self.setup.clock.now();
@@ -226,8 +226,7 @@ impl Join {
             self.bytes = self.bytes.saturating_sub(freed);
         }
         let closing = self.partitions.values().any(|of| of.closing);
-        let due =
-            self.flushed.elapsed() >= self.setup.flush_interval || closing || self.shared.join_ended.get();
+        let due = self.flushed.elapsed() >= self.setup.flush_interval || closing || last;
         let state = due.then(|| self.flush());
         let unwritten = self.partitions.values().any(|of| of.unwritten);
         self.shared.rows_due.set(unwritten.then(|| self.flushed + self.setup.flush_interval));
@@ -237,7 +236,7 @@ impl Join {
             }
             !of.closing
         });
-        JoinCut { positions, state: state.filter(|batch| !batch.is_empty()) }
+        JoinCut { positions, state: state.filter(|batch| !batch.is_empty()), last }
     }
 
     fn flush(&mut self) -> Batch {

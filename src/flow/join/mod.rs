@@ -33,4 +33,6 @@ pub struct JoinCut {
     pub positions: Vec<Position>,
     /// Rows to be written behind the outputs.
     pub state: Option<Batch>,
+    /// Nothing of the join comes behind it.
+    pub last: bool,
 }

@@ -16,6 +16,8 @@ pub(super) struct GroupCommitter {
     transactions: Transactions,
     consumer: Consumer,
     topics: Topics,
+    /// How often each partition had been given up when what is to be committed next began to be sent.
+    before: Option<Vec<u64>>,
 }
 
 impl GroupCommitter {
@@ -26,25 +28,34 @@ impl GroupCommitter {
         limit: Limit,
     ) -> Result<Self, IoError> {
         let transactions = Transactions::new(producer, topics.clone(), limit)?;
-        Ok(Self { transactions, consumer, topics })
+        Ok(Self { transactions, consumer, topics, before: None })
+    }
+
+    fn begin(&mut self) {
+        let times = |partition| self.consumer.context().times_given_up(partition);
+        self.before.get_or_insert_with(|| (0..self.topics.partitions()).map(times).collect());
     }
 }
 
 impl Committer for GroupCommitter {
     fn send(&mut self, records: Vec<Outgoing>) -> Result<(), IoError> {
+        self.begin();
         self.transactions.add(records)
     }
 
     fn commit(&mut self, cut: Cut) -> Result<Ends, IoError> {
         let offsets = to_commit(&self.topics, &cut.positions)
             .map_err(|source| IoError::Write { what: "offsets", source })?;
-        let Self { transactions, consumer, topics } = self;
-        let partitions =
-            || cut.positions.iter().map(|position| consumer.context().times_given_up(position.partition));
-        let before: Vec<u64> = partitions().collect();
+        self.begin();
+        let Self { transactions, consumer, topics, before } = self;
+        let before = before.take().unwrap_or_default();
         let ends = transactions.commit(&offsets, || {
             // Partitions that were away meanwhile may be further than these positions.
-            let same = partitions().eq(before.iter().copied());
+            let same = |position: &Position| {
+                let now = consumer.context().times_given_up(position.partition);
+                before.get(position.partition as usize) == Some(&now)
+            };
+            let same = cut.positions.iter().all(same);
             consumer.group_metadata().filter(|_| same && owns(consumer, topics, &cut.positions))
         })?;
         cut.state.map_or(Ok(()), Batch::write)?;

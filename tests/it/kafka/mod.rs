@@ -80,9 +80,17 @@ fn audit(flow: &Flow, partitions: u32, code: i32) -> Value {
 
 /// Each name has one joined record, and an audit finds nothing else either.
 fn joined_once(flow: &Flow, partitions: u32, names: &[String]) {
-    let mut keys: Vec<_> = flow.all("all_collected_data").iter().map(key).collect();
-    keys.sort();
-    assert_eq!(keys, names);
+    let mut records: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    flow.each("all_collected_data", |message| {
+        let told = |name| header(&message, name).unwrap_or_default();
+        let (revision, complete) = (told("domainflow-revision"), told("domainflow-complete"));
+        let (partition, offset, time) = (message.partition(), message.offset(), message.timestamp());
+        let record = format!("{partition} at {offset}, {time:?}: revision {revision}, complete {complete}");
+        records.entry(key(&message)).or_default().push(record);
+    });
+    let twice: Vec<_> = records.iter().filter(|(_, records)| records.len() > 1).collect();
+    assert!(twice.is_empty(), "{} names twice, such as {:#?}", twice.len(), &twice[..twice.len().min(8)]);
+    assert!(records.keys().eq(names), "{} of {} names are joined", records.len(), names.len());
     let report = audit(flow, partitions, 0);
     assert_eq!((&report["requests"], &report["joined"]), (&names.len().into(), &names.len().into()));
 }

@@ -179,12 +179,12 @@ impl World {
         if let Some(rows) = running.rows.take() {
             rows.write().unwrap();
         }
-        running.join.step(JoinItem::Cut).unwrap();
+        running.join.step(JoinItem::Cut { last: false }).unwrap();
         for out in running.join.out.drain(..) {
             match out {
                 Out::Joined(record) => running.outputs.push(record),
                 Out::Cut(share) => {
-                    let JoinCut { positions, state } = share.take().unwrap();
+                    let JoinCut { positions, state, .. } = share.take().unwrap();
                     running.rows = state;
                     for position in positions {
                         let input = usize::from(position.topic.0);
