@@ -296,6 +296,11 @@ impl<P> Entry<P> {
         self.slots.len() >= least && self.dns.is_some() && self.awaited(policy).next().is_none()
     }
 
+    /// Whether it is whole and was emitted: it is kept for revisions only. In the reference reading more is to come.
+    pub fn is_done(&self, policy: &Policy) -> bool {
+        self.revision > 0 && matches!(self.window, Window::Run(_)) && self.complete(policy)
+    }
+
     fn emit(&mut self, complete: bool, now: Millis, policy: &Policy) -> Step {
         self.revision += 1;
         self.due = now.saturating_add(if complete { policy.grace } else { policy.patience });

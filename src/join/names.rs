@@ -319,6 +319,17 @@ impl<P: Serialize + DeserializeOwned> Names<P> {
         self.entries.get_mut(name)?.iter_mut().find(|entry| entry.window == *window)
     }
 
+    /// Lets an entry of a name that is awake go before its time.
+    pub fn end(&mut self, name: &[u8], window: &Window) -> Option<Entry<P>> {
+        let runs = self.entries.get_mut(name)?;
+        let entry = runs.remove(runs.iter().position(|entry| entry.window == *window)?);
+        if runs.is_empty() {
+            self.entries.remove(name);
+        }
+        self.open -= 1;
+        Some(entry)
+    }
+
     /// All entries, in no order.
     #[cfg(test)]
     pub fn all(&self) -> Vec<(Bytes, Entry<P>)>

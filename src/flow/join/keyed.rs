@@ -221,7 +221,7 @@ impl Join {
         // The last flush was written with the cut before, so its payloads may leave memory.
         let mut over = self.bytes.saturating_sub(self.setup.memory);
         for of in self.partitions.values_mut() {
-            let freed = of.changes.spill(&mut of.names, over);
+            let freed = of.changes.spill(&mut of.names, &self.setup.policy, over);
             over = over.saturating_sub(freed);
             self.bytes = self.bytes.saturating_sub(freed);
         }
@@ -245,7 +245,7 @@ impl Join {
         let mut batch = rows.batch();
         for (&partition, of) in self.partitions.iter_mut().filter(|(_, of)| of.unwritten) {
             of.unwritten = false;
-            of.changes.flush(partition, &mut of.names, &mut batch);
+            of.changes.flush(partition, &mut of.names, &self.setup.policy, &mut batch);
             let topics = self.setup.inputs.iter().map(|(_, topic)| *topic).chain([self.setup.to]);
             for (topic, &next) in topics.zip(&of.next) {
                 rows.put_position(&mut batch, topic, partition, next);

@@ -58,6 +58,14 @@ impl Payload {
         !matches!(self, Payload::Memory { stored: false, .. })
     }
 
+    /// Forgets that it has a row, which is about to be deleted; whether it had one beside what is in memory.
+    fn leave_store(&mut self) -> bool {
+        match self {
+            Payload::Memory { stored, .. } => std::mem::take(stored),
+            Payload::Stored => false,
+        }
+    }
+
     /// The memory that it takes; none is taken by what may rest.
     pub(super) fn in_memory(&self) -> usize {
         match self {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use bytes::Bytes;
 
 use super::{EntryRow, Payload, in_memory};
-use crate::join::{Entry, Names, PartId, Window};
+use crate::join::{Entry, Names, PartId, Policy, Window};
 use crate::state::{Batch, Family, entry_key, part_key};
 
 /// So many names that ended, or are noted twice, are too few to look for.
@@ -49,18 +49,29 @@ impl Changes {
     }
 
     /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
-    pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, batch: &mut Batch) {
+    pub fn flush(
+        &mut self,
+        partition: u32,
+        names: &mut Names<Payload>,
+        policy: &Policy,
+        batch: &mut Batch,
+    ) {
         for ((name, window), parts) in std::mem::take(&mut self.outdated) {
-            let key = entry_key(partition, &name, window.text());
-            batch.delete(Family::Entries, &key);
-            for part in parts {
-                batch.delete(Family::Parts, &part_key(&key, &part.to_string()));
-            }
+            delete(batch, &entry_key(partition, &name, window.text()), parts.iter());
         }
         let mut quiet = Vec::new();
         for (name, window) in std::mem::take(&mut self.changed) {
             let Some(entry) = names.awake_mut(&name, &window) else { continue };
             let key = entry_key(partition, &name, window.text());
+            if in_memory_only(entry, policy) {
+                let slots = entry.slots_mut().iter_mut();
+                let mut stored = slots.filter_map(|slot| slot.payload.leave_store().then_some(&slot.part)).peekable();
+                if stored.peek().is_some() {
+                    delete(batch, &key, stored);
+                }
+                self.spillable.push_back((name, window));
+                continue;
+            }
             for slot in entry.slots_mut() {
                 if let Payload::Memory { bytes, stored: stored @ false } = &mut slot.payload {
                     batch.put(Family::Parts, &part_key(&key, &slot.part.to_string()), bytes);
@@ -85,14 +96,21 @@ impl Changes {
         }
     }
 
-    /// Lets go of payloads that have rows until `memory` bytes are freed; the bytes that were freed. To be called only
-    /// when the last flush is written.
-    pub fn spill(&mut self, names: &mut Names<Payload>, memory: usize) -> usize {
+    /// Lets go of payloads that have rows, and of names that are done, until `memory` bytes are freed; the bytes that were freed.
+    /// To be called only when the last flush is written.
+    pub fn spill(&mut self, names: &mut Names<Payload>, policy: &Policy, memory: usize) -> usize {
         let mut freed = 0;
         while freed < memory
             && let Some((name, window)) = self.spillable.pop_front()
         {
             let Some(entry) = names.awake_mut(&name, &window) else { continue };
+            if in_memory_only(entry, policy) {
+                // A revision within the grace time is worth less than the memory of those that are not done.
+                freed += in_memory(entry);
+                self.end(&name, entry);
+                names.end(&name, &window);
+                continue;
+            }
             for slot in entry.slots_mut() {
                 if matches!(slot.payload, Payload::Memory { stored: true, .. }) {
                     freed += slot.payload.in_memory();
@@ -116,4 +134,15 @@ impl Changes {
             names.rest(name);
         }
     }
+}
+
+/// Whether a name needs no rows: it has had its record, and what is read again after a restart does not make another.
+fn in_memory_only(entry: &Entry<Payload>, policy: &Policy) -> bool {
+    entry.is_done(policy) && !entry.slots().iter().any(|slot| matches!(slot.payload, Payload::Stored))
+}
+
+/// Deletes the rows of an entry and of its parts.
+fn delete<'a>(batch: &mut Batch, key: &[u8], parts: impl Iterator<Item = &'a PartId>) {
+    batch.delete(Family::Entries, key);
+    parts.for_each(|part| batch.delete(Family::Parts, &part_key(key, &part.to_string())));
 }

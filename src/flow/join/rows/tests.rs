@@ -2,7 +2,7 @@
 
 use super::changes::FEW;
 use super::*;
-use crate::join::{Arrival, DnsFacts, Names, Policy, Window};
+use crate::join::{Arrival, DnsFacts, Names, Policy, Step, Window};
 use crate::model::Status;
 
 /// An open name with a part of each kind of key.
@@ -34,7 +34,7 @@ fn rows_of_open_names_are_what_the_format_of_the_store_says() {
     let (name, entry) = (Bytes::from("a.cz"), entry());
     changes.change(&name, &entry.window);
     names.restore(name, entry.clone(), &Policy::default());
-    changes.flush(3, &mut names, &mut batch);
+    changes.flush(3, &mut names, &Policy::default(), &mut batch);
     rows.put_position(&mut batch, Topic(0), 3, 258);
     batch.write().unwrap();
     let mut found = vec![];
@@ -130,7 +130,7 @@ fn the_row_of_a_part_that_was_replaced_goes_with_its_entry() {
     };
     let flush = |changes: &mut Changes, names: &mut Names<Payload>| {
         let mut batch = rows.batch();
-        changes.flush(0, names, &mut batch);
+        changes.flush(0, names, &policy, &mut batch);
         batch.write().unwrap();
     };
     assert!(!zone(&mut changes, &mut names, 1));
@@ -142,6 +142,45 @@ fn the_row_of_a_part_that_was_replaced_goes_with_its_entry() {
     names.advance(Millis::MAX, &policy, |name, entry, _| changes.end(name, entry));
     flush(&mut changes, &mut names);
     assert_eq!(rows_left(), 0);
+}
+
+/// A name that has had its record is not written, and what was written of it goes; when memory is short it goes as a whole.
+#[test]
+fn a_name_that_is_done_has_no_rows_and_goes_when_memory_is_short() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Default::default()).unwrap();
+    let rows = JoinRows::new(store, "g", Topics::new(["t".to_owned()], 1));
+    let (mut names, mut changes) = (Names::default(), Changes::default());
+    let policy = Policy { address_collectors: vec!["rtt".into()], tls: false, ..Policy::default() };
+    let (name, entry) = (Bytes::from("a.cz"), entry());
+    let window = entry.window.clone();
+    names.restore(name.clone(), entry, &policy);
+    let mut flush = |changes: &mut Changes, names: &mut Names<Payload>| {
+        changes.change(&name, &window);
+        let mut batch = rows.batch();
+        changes.flush(0, names, &policy, &mut batch);
+        batch.write().unwrap();
+        rows.load(0).unwrap().len()
+    };
+    assert_eq!(flush(&mut changes, &mut names), 1);
+    let payload = Payload::Memory { bytes: Bytes::from("body"), stored: false };
+    let (run, status, left_out) = (Some("r1".into()), Status::OK, None);
+    let arrival = Arrival {
+        part: PartId::Rdap,
+        run,
+        status,
+        attempt: 950,
+        time: 1100,
+        dns: None,
+        left_out,
+        payload,
+        cut: false,
+    };
+    names.arrive(&name, arrival, &policy, |_, step, _| assert_eq!(step, Step::Emit { complete: true }));
+    assert_eq!(flush(&mut changes, &mut names), 0);
+    assert!(names.awake(&name)[0].slots().iter().all(|slot| slot.payload.in_memory() > 0));
+    assert!(changes.spill(&mut names, &policy, 1) > 0);
+    assert_eq!((names.open(), names.is_open(&name)), (0, false));
 }
 
 /// Names that were written while they were open leave nothing behind, also when memory is never short.
@@ -158,12 +197,12 @@ fn names_that_ended_are_not_noted_for_ever() {
             changes.change(&name, &entry.window);
             names.restore(name, entry, &policy);
         }
-        changes.flush(0, &mut names, &mut rows.batch());
+        changes.flush(0, &mut names, &policy, &mut rows.batch());
         names.advance(Millis::MAX, &policy, |name, entry, _| {
             changes.change(name, &entry.window);
             changes.end(name, entry);
         });
-        changes.flush(0, &mut names, &mut rows.batch());
+        changes.flush(0, &mut names, &policy, &mut rows.batch());
         assert_eq!(names.open(), 0);
         let noted = changes.changed.len() + changes.outdated.len() + changes.spillable.len();
         assert!(noted <= 2 * FEW, "{noted} in turn {turn}");
