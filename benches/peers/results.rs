@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domainflow::clock::{Clock as _, SystemClock};
 use domainflow::codec::{Format, HttpRegistry, Schemas, TopicCodec, Wire};
+use domainflow::io::partition_of;
 use domainflow::model::{
     AllCollectedData, CommonIPResult, DNSResult, IPFromRecord, RDAPDomainResult, SOARecord, Status,
     TLSResult, Timestamp, ZoneInfo, ZoneResult,
@@ -78,7 +79,7 @@ impl Results {
             let (topic, run) = (format!("{prefix}.{}", TOPICS[topic]), format!("{name:016x}"));
             let headers = OwnedHeaders::new().insert(Header { key: "domainflow-run", value: Some(&run) });
             let mut record = BaseRecord::to(&topic)
-                .partition((name % PARTITIONS) as i32)
+                .partition(partition_of(name_of(name).as_bytes(), PARTITIONS as u32) as i32)
                 .key(&key)
                 .payload(&value[..])
                 .timestamp(time)
