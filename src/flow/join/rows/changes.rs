@@ -49,13 +49,7 @@ impl Changes {
     }
 
     /// Writes what differs to `batch`. Until it is written for good, the payloads stay in memory.
-    pub fn flush(
-        &mut self,
-        partition: u32,
-        names: &mut Names<Payload>,
-        policy: &Policy,
-        batch: &mut Batch,
-    ) {
+    pub fn flush(&mut self, partition: u32, names: &mut Names<Payload>, policy: &Policy, batch: &mut Batch) {
         for ((name, window), parts) in std::mem::take(&mut self.outdated) {
             delete(batch, &entry_key(partition, &name, window.text()), parts.iter());
         }
@@ -65,7 +59,8 @@ impl Changes {
             let key = entry_key(partition, &name, window.text());
             if in_memory_only(entry, policy) {
                 let slots = entry.slots_mut().iter_mut();
-                let mut stored = slots.filter_map(|slot| slot.payload.leave_store().then_some(&slot.part)).peekable();
+                let mut stored =
+                    slots.filter_map(|slot| slot.payload.leave_store().then_some(&slot.part)).peekable();
                 if stored.peek().is_some() {
                     delete(batch, &key, stored);
                 }
