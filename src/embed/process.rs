@@ -171,9 +171,8 @@ impl Process {
         let schemas = Schemas::new(registry);
         let writer = format!("{group}-{}", store.identity()?);
         let limit = max_record(&settings);
-        let transport =
-            Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer, limit)?);
-        let log = None;
+        let transport = Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics, writer, limit)?);
+        let (topics, log) = (transport.topics().clone(), None);
         Ok(Self { settings, plan, meters, clock, topics, group, store, schemas, collectors, transport, log })
     }
 
@@ -222,13 +221,14 @@ pub(super) fn connect(
 ) -> Result<(Arc<dyn Transport>, Topics), Failure> {
     let (topics, group) = (topics(plan, settings.topics.partitions), group(settings, plan));
     let limit = max_record(settings);
-    let transport: Arc<dyn Transport> = if settings.kafka.bootstrap_servers.is_empty() {
-        Arc::new(Embedded::new(Log::open(store(settings)?, topics.clone())?, group, limit))
-    } else {
-        let writer = format!("{group}-{writer}");
-        Arc::new(Kafka::connect(settings.kafka.clone(), &group, topics.clone(), writer, limit)?)
-    };
-    Ok((transport, topics))
+    if settings.kafka.bootstrap_servers.is_empty() {
+        let log = Log::open(store(settings)?, topics.clone())?;
+        return Ok((Arc::new(Embedded::new(log, group, limit)), topics));
+    }
+    let writer = format!("{group}-{writer}");
+    let kafka = Kafka::connect(settings.kafka.clone(), &group, topics, writer, limit)?;
+    let topics = kafka.topics().clone();
+    Ok((Arc::new(kafka), topics))
 }
 
 fn ground(plan: &Plan) -> (SharedClock, Arc<Meters>) {

@@ -85,7 +85,7 @@ impl Trimming {
     fn trim(&self) -> Result<(), IoError> {
         let horizon = self.clock.now() - self.retention.as_millis() as i64;
         for topic in self.log.topics().iter() {
-            for partition in 0..self.log.topics().partitions() {
+            for partition in 0..self.log.topics().partitions_of(topic) {
                 self.log.trim_before(&self.group, topic, partition, horizon)?;
             }
         }

@@ -1,5 +1,5 @@
 //! The owner of the process's partitions: says where to start reading, brings readers to the workers, and gives partitions
-//! back. Worker = partition number modulo workers.
+//! back. Worker = the number that a partition goes with, modulo workers.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::deliver::DeliverMessage;
+use super::deliver::{DeliverMessage, Places};
 use super::join::{JoinRows, Look, OpenName, Opening, ResultMessage};
 use super::requests::RequestMessage;
 use crate::collect::net::Limiter;
 use crate::engine::Mailbox;
-use crate::io::{IoError, Owner, Position, Reader, Start, Topic, Transport, partition_of};
+use crate::io::{IoError, Owner, Position, Readers, Start, Starts, Topic, Topics, Transport, partition_of};
 use crate::telemetry::{Health, Meters};
 
 /// How long giving partitions back may take: well below the broker's patience (`max.poll.interval.ms`).
@@ -45,8 +45,8 @@ pub struct JoinPlaces {
 /// The owner of a flow's partitions.
 pub struct Assignments {
     inputs: Vec<Topic>,
-    /// Places of the join's inputs among the inputs.
-    joined: Vec<usize>,
+    /// Those that the join reads.
+    joined: Vec<Topic>,
     /// The topic of joined records, if the flow has a join.
     to: Option<Topic>,
     transport: Arc<dyn Transport>,
@@ -64,7 +64,7 @@ pub struct Assignments {
 }
 
 struct Pending {
-    committed: Vec<Option<Position>>,
+    committed: Vec<Position>,
     live_from: Vec<i64>,
     opening: Opening,
 }
@@ -80,8 +80,7 @@ impl Assignments {
         failed: Arc<dyn Fn(IoError) + Send + Sync>,
         limiter: Arc<Limiter>,
     ) -> Self {
-        let JoinPlaces { from, to, rows } = join;
-        let joined = from.iter().filter_map(|topic| inputs.iter().position(|input| input == topic)).collect();
+        let JoinPlaces { from: joined, to, rows } = join;
         Self {
             inputs,
             joined,
@@ -106,7 +105,7 @@ impl Assignments {
 
     /// Asks the worker of a name what the join knows of it; `None` if this process has not its partition, or no join.
     pub fn look(&self, name: &str) -> Option<oneshot::Receiver<Vec<OpenName>>> {
-        let partition = partition_of(name.as_bytes(), self.rows.topics().partitions());
+        let partition = partition_of(name.as_bytes(), self.topics().partitions());
         if !self.owned.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition) {
             return None;
         }
@@ -125,18 +124,22 @@ impl Assignments {
     fn owns(&self, change: impl FnOnce(&mut HashSet<u32>)) {
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut owned);
-        self.limiter.set_share(owned.len() as f64 / f64::from(self.rows.topics().partitions()));
+        self.limiter.set_share(owned.len() as f64 / f64::from(self.topics().partitions()));
+    }
+
+    fn topics(&self) -> &Topics {
+        self.rows.topics()
     }
 
     /// What the join starts with: where to read its inputs, from where on to emit, and what is open.
     fn reopen(
         &self,
         partition: u32,
-        committed: &[Option<Position>],
+        committed: &[Position],
     ) -> Result<(Vec<Start>, Vec<i64>, Opening), IoError> {
         let Some(to) = self.to else { return Ok(Default::default()) };
-        let inputs: Vec<_> =
-            self.joined.iter().map(|&index| (self.inputs[index], committed[index].as_ref())).collect();
+        let position = |&topic: &Topic| (topic, Position::find(committed, topic, partition));
+        let inputs: Vec<_> = self.joined.iter().map(position).collect();
         let (starts, live_from, mut opening) = self.rows.reopen(partition, &inputs, to)?;
         if let Some(from) = opening.look_from {
             self.transport.tail(to, partition, from, &mut |_, fetched| {
@@ -147,76 +150,72 @@ impl Assignments {
         Ok((starts, live_from, opening))
     }
 
-    fn door(&self, partition: u32) -> &Doors {
-        &self.doors[partition as usize % self.doors.len()]
+    fn door(&self, number: u32) -> &Doors {
+        &self.doors[number as usize % self.doors.len()]
     }
 }
 
 impl Owner for Assignments {
-    fn assign(&self, partition: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError> {
-        let (of_join, live_from, opening) = self.reopen(partition, &committed)?;
-        let pending = Pending { committed: committed.clone(), live_from, opening };
-        let at = |position: &Option<Position>| {
-            position.as_ref().map_or(Start::Earliest, |position| Start::At(position.offset))
-        };
-        let mut starts: Vec<Start> = committed.iter().map(at).collect();
-        for (&index, start) in self.joined.iter().zip(of_join) {
-            starts[index] = start;
-        }
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, pending);
-        Ok(starts)
+    fn assign(&self, number: u32, committed: Vec<Position>) -> Result<Starts, IoError> {
+        // What the join reads has the partitions of the flow.
+        let (of_join, live_from, opening) = self.reopen(number, &committed)?;
+        let pending = Pending { committed, live_from, opening };
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(number, pending);
+        Ok(self.joined.iter().map(|&topic| (topic, number)).zip(of_join).collect())
     }
 
-    fn open(&self, partition: u32, readers: Vec<(Topic, Box<dyn Reader>)>) {
-        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
+    fn open(&self, number: u32, readers: Readers) {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
         let Some(Pending { committed, live_from, opening }) = pending else { return };
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
-        let door = self.door(partition);
+        let door = self.door(number);
         let mut of_join = Vec::new();
-        for (index, ((topic, reader), committed)) in readers.into_iter().zip(committed).enumerate() {
-            if self.joined.contains(&index) {
+        for (topic, partition, reader) in readers {
+            if self.joined.contains(&topic) {
                 of_join.push((topic, reader));
             } else if let Some(requests) = door.requests.get(&topic) {
+                let committed = Position::find(&committed, topic, partition).cloned();
                 requests.post(RequestMessage::Open { partition, reader, committed, generation });
             }
         }
         if let Some(results) = &door.results {
-            results.post(ResultMessage::Open { partition, readers: of_join, live_from, opening });
+            results.post(ResultMessage::Open { partition: number, readers: of_join, live_from, opening });
         }
-        self.owns(|owned| owned.extend([partition]));
+        self.owns(|owned| owned.extend([number]));
         self.meters.set_health(Health::Running);
     }
 
-    fn revoke(&self, partitions: &[u32]) {
-        if self.stopped.load(Ordering::Acquire) || partitions.is_empty() {
+    fn revoke(&self, numbers: &[u32]) {
+        if self.stopped.load(Ordering::Acquire) || numbers.is_empty() {
             return;
         }
+        let places: Places = self.topics().places(&self.inputs, numbers).into_iter().collect();
         let (done, finished) = sync_channel(self.doors.len());
         for door in &self.doors {
-            for &partition in partitions {
-                door.requests.values().for_each(|requests| requests.post(RequestMessage::Close(partition)));
-                if let Some(results) = &door.results {
-                    results.post(ResultMessage::Close(partition));
+            for (topic, partition) in &places {
+                if let Some(requests) = door.requests.get(topic) {
+                    requests.post(RequestMessage::Close(*partition));
                 }
             }
-            door.deliver.post(DeliverMessage::Release(partitions.to_vec(), done.clone()));
+            if let Some(results) = &door.results {
+                numbers.iter().for_each(|&number| results.post(ResultMessage::Close(number)));
+            }
+            door.deliver.post(DeliverMessage::Release(places.clone(), done.clone()));
         }
         let deadline = Instant::now() + REVOKE_WITHIN;
         for _ in &self.doors {
             let left = deadline.saturating_duration_since(Instant::now());
             if finished.recv_timeout(left).is_err() {
                 tracing::warn!(
-                    ?partitions,
+                    partitions = ?numbers,
                     "partitions were given up before everything of them was committed"
                 );
                 break;
             }
         }
-        self.owns(|owned| owned.retain(|partition| !partitions.contains(partition)));
-        for &input in &self.inputs {
-            for &partition in partitions {
-                self.meters.forget_partition(self.rows.topics().name(input), partition);
-            }
+        self.owns(|owned| owned.retain(|number| !numbers.contains(number)));
+        for (topic, partition) in places {
+            self.meters.forget_partition(self.topics().name(topic), partition);
         }
     }
 

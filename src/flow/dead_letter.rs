@@ -84,7 +84,7 @@ impl Letter {
     /// The record, to be written where it came from. `None` if it has no place among `topics`, or if it is not whole.
     pub fn again(&self, topics: &Topics) -> Option<Outgoing> {
         let topic = topics.find(&self.topic).filter(|_| self.cut.is_empty())?;
-        let partition = Some(self.partition).filter(|partition| *partition < topics.partitions())?;
+        let partition = Some(self.partition).filter(|partition| *partition < topics.partitions_of(topic))?;
         Some(Outgoing { topic, partition, record: self.record.clone() })
     }
 }
@@ -140,7 +140,8 @@ impl DeadLetters {
             record.headers.push(name, text.to_owned());
         }
         record.time = self.clock.now();
-        Outgoing { topic: self.topic, partition: place.partition % self.topics.partitions(), record }
+        let partition = place.partition % self.topics.partitions_of(self.topic);
+        Outgoing { topic: self.topic, partition, record }
     }
 }
 
@@ -170,28 +171,31 @@ mod tests {
     #[test]
     fn a_letter_gives_its_record_back_as_it_was() {
         let clock: SharedClock = Arc::new(ManualClock::at(99));
-        let topics = Topics::new(["in", "dead"].map(str::to_owned), 4);
+        // Each with a number of partitions of its own.
+        let counts = |name: &str| Some(if name == "in" { 6 } else { 2 });
+        let topics = Topics::new(["in", "dead"].map(str::to_owned), 4).letting(|_| true).counted(counts);
         let meters = Arc::new(Meters::new("f", [], clock.clone()));
         let letters = DeadLetters::new(topics.clone(), Topic(1), meters, clock);
         let mut record =
             RawRecord { key: Some("k".into()), value: Some("v".into()), time: 7, ..RawRecord::default() };
         record.headers.push("theirs", "kept");
-        let place = Place { topic: Topic(0), partition: 3, offset: 12 };
-        let own = Place { topic: Topic(1), partition: 3, offset: 0 };
+        let place = Place { topic: Topic(0), partition: 5, offset: 12 };
+        let own = Place { topic: Topic(1), partition: 1, offset: 0 };
 
         let written = letters.value("zone", place, record.clone(), &DecodeError::Missing);
+        assert_eq!((written.topic, written.partition), (own.topic, own.partition));
         let letter = Letter::read(own, written.record);
         let told =
             (letter.topic.as_str(), letter.partition, letter.offset, letter.record.time, letter.written);
-        assert_eq!(told, ("in", 3, 12, 7, 99));
+        assert_eq!(told, ("in", 5, 12, 7, 99));
         assert_eq!((letter.stage.as_str(), letter.code.as_str()), ("zone", "value-missing"));
-        let again = Outgoing { topic: Topic(0), partition: 3, record: record.clone() };
+        let again = Outgoing { topic: Topic(0), partition: 5, record: record.clone() };
         assert_eq!(letter.again(&topics), Some(again));
 
         // What was refused has lost its value, and what is of another flow has no place in this one.
         let error = IoError::TooLarge { topic: "in".to_owned(), bytes: 9 };
         let reject = |record| letters.rejected(Rejected { record, room: None, error: &error });
-        let refused = Outgoing { topic: Topic(0), partition: 3, record: record.clone() };
+        let refused = Outgoing { topic: Topic(0), partition: 5, record: record.clone() };
         let letter = Letter::read(own, reject(refused).unwrap().record);
         assert_eq!((letter.record.value.clone(), letter.again(&topics)), (None, None));
         assert_eq!(
@@ -209,7 +213,7 @@ mod tests {
             let letter = Letter::read(own, written.record.clone());
             assert_eq!((&letter.record.key, letter.cut.as_str()), (&key, cut));
             let told = (letter.topic.as_str(), letter.partition, letter.offset, letter.code.as_str());
-            assert_eq!((told, letter.again(&topics)), (("in", 3, 12, "value-not-framed"), None));
+            assert_eq!((told, letter.again(&topics)), (("in", 5, 12, "value-not-framed"), None));
         }
         assert_eq!(reject(written), None, "nothing is left to leave out");
     }

@@ -4,7 +4,7 @@
 //! what the join says of its own inputs and rows. The join's share travels in-band (`Out::Cut`), so that it is exactly
 //! the state behind the outputs before it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +22,7 @@ use super::requests::Request;
 use super::shared::{Shared, Written};
 use crate::clock::SharedClock;
 use crate::engine::{Bell, Epoch, Lost, Mailbox};
-use crate::io::{Cut, Ends, IoError, Outbox, OutboxEvents, Outgoing, Position};
+use crate::io::{Cut, Ends, IoError, Outbox, OutboxEvents, Outgoing, Position, Topic};
 use crate::telemetry::Meters;
 
 /// What arrives at the end of a path.
@@ -43,10 +43,13 @@ pub enum Out {
     Cut(Rc<std::cell::Cell<Option<JoinCut>>>),
 }
 
+/// Partitions of topics.
+pub type Places = BTreeSet<(Topic, u32)>;
+
 /// What the end of the paths is told from outside.
 pub enum DeliverMessage {
     /// Partitions go away: answer when everything of them that is done is committed.
-    Release(Vec<u32>, SyncSender<()>),
+    Release(Places, SyncSender<()>),
     /// Do not wait for what is under way: cut, and answer when that is committed.
     GiveUp(SyncSender<()>),
 }
@@ -113,7 +116,7 @@ struct Progressing {
     /// before its positions.
     join_ended: bool,
     /// Partitions that go away with the next cut, and who waits for it.
-    releasing: Vec<(Vec<u32>, SyncSender<()>)>,
+    releasing: Vec<(Places, SyncSender<()>)>,
     /// Who waits for the cut that is on its way.
     released: Vec<SyncSender<()>>,
     giving_up: Vec<SyncSender<()>>,
@@ -295,7 +298,7 @@ impl Deliver {
         state.last_cut = Instant::now();
         for (partitions, done) in state.releasing.drain(..) {
             // Calls that end from now on are the next owner's: this was the last cut that tells how far the partition is.
-            self.shared.requests.borrow_mut().retain(|(_, partition), _| !partitions.contains(partition));
+            self.shared.requests.borrow_mut().retain(|place, _| !partitions.contains(place));
             state.released.push(done);
         }
         state.given_up.append(&mut state.giving_up);

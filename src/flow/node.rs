@@ -17,7 +17,7 @@ use crate::clock::SharedClock;
 use crate::codec::{DecodeError, TopicCodec, Wire};
 use crate::collect::Collector;
 use crate::collect::catalogue::SubjectKind;
-use crate::io::{Headers, Outgoing, RawRecord, Topic, partition_of};
+use crate::io::{Headers, Outgoing, RawRecord, Topic, Topics, partition_of};
 use crate::model::{
     DNSRequest, IPRequest, Outcome, RDAPDomainRequest, Status, Subject, SubjectError, Verdict,
 };
@@ -77,8 +77,8 @@ pub struct Node<C: Collector> {
     pub follow_ups: FollowUps,
     /// Whether it gives a run to requests that have none: it is the first of the flow.
     pub starts_runs: bool,
-    /// Partitions of every topic.
-    pub partitions: u32,
+    /// The topics, with their numbers of partitions.
+    pub topics: Topics,
     /// Longest time of a call.
     pub limit: Duration,
     /// Where unreadable records go; `None` if another node of the topic sees to that.
@@ -190,7 +190,6 @@ where
         record: &C::Record,
         request: Option<&C::Request>,
     ) -> Vec<Outgoing> {
-        let partition = partition_of(subject.name.as_bytes(), self.partitions);
         let mut headers = Headers::default();
         if let Some(run) = run {
             headers.push(RUN, run.clone());
@@ -210,6 +209,7 @@ where
         let outgoing = |topic: Topic, key: &Bytes, value: Option<Bytes>| {
             let headers = if topic == self.results.topic { &of_result } else { &headers };
             let record = RawRecord { key: Some(key.clone()), value, headers: headers.clone(), time };
+            let partition = partition_of(subject.name.as_bytes(), self.topics.partitions_of(topic));
             Outgoing { topic, partition, record }
         };
         let mut out = Vec::new();

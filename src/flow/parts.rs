@@ -116,7 +116,7 @@ impl Parts<'_> {
             follow_ups,
             starts_runs: self.plan.entry() == Some(node.from.as_str())
                 && node.collector.subject == SubjectKind::Name,
-            partitions: self.topics.partitions(),
+            topics: self.topics.clone(),
             limit: self.limit,
             // One letter for a record, however many nodes read it.
             dead_letters: self

@@ -28,7 +28,7 @@ pub struct Repartition {
     pub from: Topic,
     /// Where they go.
     pub to: Topic,
-    /// Partitions of every topic.
+    /// Partitions of that topic.
     pub partitions: u32,
     /// Where records go whose keys tell no name.
     pub dead_letters: DeadLetters,

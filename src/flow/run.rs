@@ -68,7 +68,8 @@ pub struct Flow {
 
 /// The table of a plan's topics.
 pub fn topics(plan: &Plan, partitions: u32) -> Topics {
-    Topics::new(plan.topics.iter().map(|topic| topic.name.clone()), partitions)
+    let names = plan.topics.iter().map(|topic| topic.name.clone());
+    Topics::new(names, partitions).letting(|topic| plan.may_differ(topic))
 }
 
 impl Flow {

@@ -107,7 +107,8 @@ impl Default for JoinConfig {
 pub struct TopicsConfig {
     /// Format of the values, unless the dataflow file says otherwise for a topic.
     pub format: Format,
-    /// Partitions of each topic of a flow.
+    /// Partitions of a flow: of its requests, of the results that its join reads, and of joined records. What a node
+    /// `repartition` reads, and what is only written, may have another number.
     pub partitions: u32,
     /// Copies of each partition, for `topics create`.
     pub replication: u32,

@@ -21,7 +21,7 @@ pub enum IoError {
     /// Topics are missing.
     #[error("topics are missing: {}", .0.join(", "))]
     Missing(Vec<String>),
-    /// Topics have another number of partitions than the flow.
+    /// Topics have another number of partitions than the flow, and may not.
     #[error("topics have the wrong number of partitions: {}", .0.join(", "))]
     Partitions(Vec<String>),
     /// A topic could not be made.
@@ -95,8 +95,8 @@ codes! {
         "see librdkafka's CONFIGURATION.md for the names and values";
     MISSING = "topics-missing", Unreachable, "Topics of the flow do not exist on the broker.",
         "create them with `domainflow topics create SPEC`";
-    PARTITIONS = "topics-partitions", Unreachable, "Topics of one flow must have one number of partitions.",
-        "set topics.partitions to the number the topics have, or create them anew with `domainflow topics create`";
+    PARTITIONS = "topics-partitions", Unreachable, "A topic has another number of partitions than the flow, and may not: requests and results of a name are read by whoever owns its partition, and a join that starts again reads in the joined records of its partition what it has given up.",
+        "set topics.partitions to the number that the topic of joined records has; results in topics with another number are read by a node `{ repartition: TOPIC }`, requests need topics with this one (`domainflow topics create`)";
     CREATE = "topics-create", Unreachable, "The broker refuses to create a topic.",
         "check the rights of the user and the replication factor";
     TOO_LARGE = "record-too-large", Unreachable, "A record is larger than its topic takes.",

@@ -11,14 +11,16 @@ mod limit;
 mod outbox;
 mod partitioner;
 mod record;
+mod topics;
 mod transport;
 
 pub use error::{IO_CODES, IoError};
 pub use limit::Limit;
 pub use outbox::{Outbox, OutboxEvents};
 pub use partitioner::partition_of;
-pub use record::{Fetched, Headers, Outgoing, RawRecord, Topic, Topics};
+pub use record::{Fetched, Headers, Outgoing, RawRecord};
+pub use topics::{Topic, Topics};
 pub use transport::{
-    Committer, Cut, Ends, Instead, Owner, Polled, Position, Reader, Rejected, Start, Subscription, Transport,
-    Visit, VisitNewest, Wake,
+    Committer, Cut, Ends, Instead, Owner, Polled, Position, Reader, Readers, Rejected, Start, Starts,
+    Subscription, Transport, Visit, VisitNewest, Wake,
 };

@@ -1,49 +1,11 @@
 //! A record as it lies in a topic: bytes, headers, a time, coordinates.
 
 use std::fmt;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Topic;
 use crate::clock::Millis;
-
-/// A topic, as its place in [`Topics`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Topic(pub u16);
-
-/// The topics a process works with, by name. All have the same number of partitions.
-#[derive(Clone, Debug)]
-pub struct Topics {
-    names: Arc<[String]>,
-    partitions: u32,
-}
-
-impl Topics {
-    /// A table of topics with `partitions` partitions each, at least 1.
-    pub fn new(names: impl IntoIterator<Item = String>, partitions: u32) -> Self {
-        Self { names: names.into_iter().collect(), partitions: partitions.max(1) }
-    }
-
-    /// The topic called `name`.
-    pub fn find(&self, name: &str) -> Option<Topic> {
-        self.names.iter().position(|known| known == name).map(|index| Topic(index as u16))
-    }
-
-    /// The name of a topic of this table.
-    pub fn name(&self, topic: Topic) -> &str {
-        &self.names[usize::from(topic.0)]
-    }
-
-    /// All topics of the table.
-    pub fn iter(&self) -> impl Iterator<Item = Topic> + use<> {
-        (0..self.names.len() as u16).map(Topic)
-    }
-
-    /// The number of partitions of each topic.
-    pub fn partitions(&self) -> u32 {
-        self.partitions
-    }
-}
 
 /// Headers of a record. Few, so a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The seam between a flow and the topics it works on.
 //!
-//! Ownership goes by partition number: whoever owns partition 3 of the first input topic owns partition 3 of all of
-//! them, so that everything about one name meets in one place. The transport says which numbers are assigned and takes
-//! them back; the owner says where to start.
+//! Ownership goes by number (`topics.rs`): whoever owns number 3 owns partition 3 of all inputs, so that everything about
+//! one name meets in one place. The transport says which numbers are assigned and takes them back; the owner says where to
+//! start.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -42,6 +42,19 @@ pub enum Start {
     At(i64),
 }
 
+impl Start {
+    /// Where a group goes on that has committed this.
+    pub fn after(committed: Option<&Position>) -> Self {
+        committed.map_or(Start::Earliest, |position| Start::At(position.offset))
+    }
+}
+
+/// Where to start reading partitions. One that is left out starts where the group is.
+pub type Starts = BTreeMap<(Topic, u32), Start>;
+
+/// Readers of partitions, in the order of the subscription.
+pub type Readers = Vec<(Topic, u32, Box<dyn Reader>)>;
+
 /// How far partitions are written: the offset after the last record of each.
 pub type Ends = BTreeMap<(Topic, u32), i64>;
 
@@ -74,15 +87,15 @@ pub trait Reader: Send {
 
 /// Who works on the partitions of a subscription. Called on a thread of the transport.
 pub trait Owner: Send + Sync + 'static {
-    /// Partition `partition` comes in; `committed` are the group's positions, one for each input in the order of the
-    /// subscription, `None` where the group has none. Says where to start reading each input.
-    fn assign(&self, partition: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError>;
+    /// The partitions that go with `number` come in; `committed` are the group's positions in them, where it has any. Says
+    /// where to start reading.
+    fn assign(&self, number: u32, committed: Vec<Position>) -> Result<Starts, IoError>;
 
-    /// The readers of an assigned partition, one for each input in the order of the subscription.
-    fn open(&self, partition: u32, readers: Vec<(Topic, Box<dyn Reader>)>);
+    /// The readers of the partitions that go with an assigned number.
+    fn open(&self, number: u32, readers: Readers);
 
-    /// Partitions go away: returns when everything of them is handed back or given up.
-    fn revoke(&self, partitions: &[u32]);
+    /// Numbers go away: returns when everything of their partitions is handed back or given up.
+    fn revoke(&self, numbers: &[u32]);
 
     /// The transport cannot go on.
     fn failed(&self, error: IoError);
@@ -132,7 +145,8 @@ pub type VisitNewest<'a> = &'a mut dyn FnMut(Topic, u32, Fetched);
 
 /// Topics to read from and write to.
 pub trait Transport: Send + Sync {
-    /// Starts reading `inputs` as a member of a group; the first decides the ownership of the others.
+    /// Starts reading `inputs` as a member of a group; the first that has the flow's number of partitions decides the
+    /// ownership of the others.
     fn subscribe(&self, inputs: &[Topic], owner: Arc<dyn Owner>) -> Result<Box<dyn Subscription>, IoError>;
 
     /// Shows what `topic` holds now, the records of each partition in their order, to nobody's account. What was written

@@ -116,6 +116,16 @@ impl Plan {
         inputs
     }
 
+    /// Whether a topic may have another number of partitions than the flow. Requests and results may not, since all of a
+    /// name is done by whoever owns its partition; nor joined records, by which a join that starts again knows what it has
+    /// given up in its partition.
+    pub fn may_differ(&self, topic: &str) -> bool {
+        let requests = self.collects.iter().map(|node| &node.from);
+        let results = self.join.iter().flat_map(|join| join.from.iter().map(|(_, topic)| topic));
+        let joined = self.join.iter().map(|join| &join.to);
+        !requests.chain(results).chain(joined).any(|bound| bound == topic)
+    }
+
     /// The topic called `name`.
     pub fn topic(&self, name: &str) -> Option<&TopicPlan> {
         self.topics.iter().find(|topic| topic.name == name)

@@ -145,8 +145,9 @@ fn command_line() {
 fn dataflow_files() {
     let mut body = String::from(
         "A dataflow file names nodes and the topics between them. It is checked before anything starts: \
-         `domainflow validate FILE` shows line, column and hint; `domainflow graph FILE` draws it. All topics of a flow \
-         have one number of partitions. Unknown keys are errors.\n\n",
+         `domainflow validate FILE` shows line, column and hint; `domainflow graph FILE` draws it. Requests, the \
+         results that a join reads and joined records have one number of partitions, `topics.partitions`; topics that \
+         a node `repartition` reads, and those that a flow only writes, may have any. Unknown keys are errors.\n\n",
     );
     let source = include_str!("../../src/spec/document.rs");
     let mut docs = String::new();

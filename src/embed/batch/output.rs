@@ -167,7 +167,7 @@ impl Writing {
     fn skip_old(&self) -> Result<(), IoError> {
         let mut batch = self.log.store().batch();
         for topic in [Some(self.joined), self.zones.as_ref().map(|(topic, _)| *topic)].into_iter().flatten() {
-            for partition in 0..self.log.topics().partitions() {
+            for partition in 0..self.log.topics().partitions_of(topic) {
                 let offset = self.log.end(topic, partition);
                 let position = Position { topic, partition, offset, metadata: String::new() };
                 self.log.put_position(GROUP, &position, &mut batch);

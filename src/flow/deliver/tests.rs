@@ -242,7 +242,7 @@ fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {
             Out::Finished { node: 0, request, outputs }
         };
         let (done, released) = sync_channel(1);
-        door.post(DeliverMessage::Release(vec![0], done));
+        door.post(DeliverMessage::Release([(place.topic, place.partition)].into(), done));
         input.send(finished(0));
         input.flush();
         worker.step();

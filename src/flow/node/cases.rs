@@ -215,7 +215,7 @@ where
     let schemas = Schemas::new(Arc::new(FolderRegistry::open(dir.path()).unwrap()));
     let topics = Topics::new(TOPICS.map(str::to_owned), 1);
     let meters = Arc::new(Meters::new("f", [C::NAME.to_owned()], clock()));
-    let dead = DeadLetters::new(topics, topic("dead_letters"), meters.clone(), clock());
+    let dead = DeadLetters::new(topics.clone(), topic("dead_letters"), meters.clone(), clock());
     let node = Arc::new(Node {
         collector: Arc::new(collector),
         subject,
@@ -228,7 +228,7 @@ where
             ip: Some(To { topic: topic("to_process_IP"), codec: codec("ip", &schemas) }),
         },
         starts_runs: true,
-        partitions: 1,
+        topics: topics.clone(),
         limit: Duration::from_secs(300),
         dead_letters: letters.then_some(dead),
         meter: meters.node(C::NAME).unwrap().clone(),

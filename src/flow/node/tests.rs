@@ -74,7 +74,7 @@ where
         results: To { topic: RESULTS, codec: codec("results", &schemas) },
         follow_ups: FollowUps::default(),
         starts_runs: true,
-        partitions: 4,
+        topics: topics.clone(),
         limit: LIMIT,
         dead_letters: Some(DeadLetters::new(topics, LETTERS, meters.clone(), clock.clone())),
         meter: meters.node("obedient").unwrap().clone(),

@@ -32,6 +32,12 @@ impl Embedded {
         &self.log
     }
 
+    /// Where the group is in these partitions, where it has begun.
+    fn committed(&self, places: &[(Topic, u32)]) -> Result<Vec<Position>, IoError> {
+        let position = |&(topic, partition): &(Topic, u32)| self.log.position(&self.group, topic, partition);
+        places.iter().filter_map(|place| position(place).transpose()).collect()
+    }
+
     /// Shows one partition from an offset on.
     fn show(
         &self,
@@ -55,28 +61,28 @@ impl Embedded {
 
 impl Transport for Embedded {
     fn subscribe(&self, inputs: &[Topic], owner: Arc<dyn Owner>) -> Result<Box<dyn Subscription>, IoError> {
-        let partitions: Vec<u32> = (0..self.log.topics().partitions()).collect();
-        for &partition in &partitions {
-            let committed = inputs
-                .iter()
-                .map(|&topic| self.log.position(&self.group, topic, partition))
-                .collect::<Result<Vec<_>, _>>()?;
-            let starts = owner.assign(partition, committed)?;
-            let readers = inputs.iter().zip(starts).map(|(&topic, start)| {
-                let start = match start {
+        let topics = self.log.topics();
+        let numbers: Vec<u32> = (0..topics.partitions()).collect();
+        for &number in &numbers {
+            let places = topics.places(inputs, &[number]);
+            let committed = self.committed(&places)?;
+            let starts = owner.assign(number, committed.clone())?;
+            let readers = places.into_iter().map(|(topic, partition)| {
+                let group = || Start::after(Position::find(&committed, topic, partition));
+                let start = match starts.get(&(topic, partition)).copied().unwrap_or_else(group) {
                     Start::Earliest => 0,
                     Start::At(offset) => offset,
                 };
                 let reader = PartitionReader::new(self.log.clone(), topic, partition, start);
-                (topic, Box::new(reader) as Box<dyn Reader>)
+                (topic, partition, Box::new(reader) as Box<dyn Reader>)
             });
-            owner.open(partition, readers.collect());
+            owner.open(number, readers.collect());
         }
-        Ok(Box::new(Subscribed { owner, partitions }))
+        Ok(Box::new(Subscribed { owner, numbers }))
     }
 
     fn scan(&self, topic: Topic, _since: Option<Millis>, visit: Visit<'_>) -> Result<(), IoError> {
-        for partition in 0..self.log.topics().partitions() {
+        for partition in 0..self.log.topics().partitions_of(topic) {
             if self.show(topic, partition, 0, visit)?.is_break() {
                 break;
             }
@@ -86,7 +92,7 @@ impl Transport for Embedded {
 
     fn newest(&self, topics: &[Topic], count: i64, visit: VisitNewest<'_>) -> Result<(), IoError> {
         for &topic in topics {
-            for partition in 0..self.log.topics().partitions() {
+            for partition in 0..self.log.topics().partitions_of(topic) {
                 let from = (self.log.end(topic, partition) - count).max(0);
                 for fetched in self.log.read(topic, partition, from, SCAN)? {
                     visit(topic, partition, fetched);
@@ -101,9 +107,8 @@ impl Transport for Embedded {
     }
 
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError> {
-        let partitions = 0..self.log.topics().partitions();
-        let each = topics.iter().flat_map(|&topic| partitions.clone().map(move |number| (topic, number)));
-        each.filter_map(|(topic, number)| self.log.position(&self.group, topic, number).transpose()).collect()
+        let numbers: Vec<u32> = (0..self.log.topics().partitions()).collect();
+        self.committed(&self.log.topics().places(topics, &numbers))
     }
 
     fn committer(&self, _slot: usize, instead: Instead) -> Result<Box<dyn Committer>, IoError> {
@@ -115,14 +120,14 @@ impl Transport for Embedded {
 
 struct Subscribed {
     owner: Arc<dyn Owner>,
-    partitions: Vec<u32>,
+    numbers: Vec<u32>,
 }
 
 impl Subscription for Subscribed {}
 
 impl Drop for Subscribed {
     fn drop(&mut self) {
-        self.owner.revoke(&self.partitions);
+        self.owner.revoke(&self.numbers);
     }
 }
 

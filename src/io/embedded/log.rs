@@ -18,7 +18,8 @@ pub struct Log(Arc<Inner>);
 struct Inner {
     store: Store,
     topics: Topics,
-    partitions: Vec<Partition>,
+    /// Those of each topic.
+    partitions: Vec<Vec<Partition>>,
     append: Mutex<()>,
 }
 
@@ -50,14 +51,16 @@ impl Log {
     pub fn open(store: Store, topics: Topics) -> Result<Self, IoError> {
         let mut partitions = Vec::new();
         for topic in topics.iter() {
-            for partition in 0..topics.partitions() {
+            let mut of_topic = Vec::new();
+            for partition in 0..topics.partitions_of(topic) {
                 let name = topics.name(topic);
                 let (first, last) = (row_key(name, partition, 0), row_key(name, partition, i64::MAX));
                 let end = store.last_key(Family::Log, &first, &last)?.map_or(0, |key| offset_of(&key) + 1);
                 // Rows may all be deleted; the positions still know how far the offsets went.
                 let end = end.max(kept_end(&store, name, partition)?);
-                partitions.push(Partition { end: Arc::new(AtomicI64::new(end)), ..Partition::default() });
+                of_topic.push(Partition { end: Arc::new(AtomicI64::new(end)), ..Partition::default() });
             }
+            partitions.push(of_topic);
         }
         Ok(Self(Arc::new(Inner { store, topics, partitions, append: Mutex::default() })))
     }
@@ -163,7 +166,7 @@ impl Log {
         let _no_writer = self.0.append.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lag = 0;
         for &topic in topics {
-            for partition in 0..self.0.topics.partitions() {
+            for partition in 0..self.0.topics.partitions_of(topic) {
                 let read = self.position(group, topic, partition)?.map_or(0, |position| position.offset);
                 lag += self.end(topic, partition) - read;
             }
@@ -197,8 +200,9 @@ impl Log {
     }
 
     fn partition(&self, topic: Topic, partition: u32) -> &Partition {
-        let partitions = self.0.topics.partitions();
-        &self.0.partitions[usize::from(topic.0) * partitions as usize + (partition % partitions) as usize]
+        // A topic of the table has a partition at least.
+        let of_topic = &self.0.partitions[usize::from(topic.0)];
+        &of_topic[partition as usize % of_topic.len()]
     }
 }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::io::{
-    Cut, IoError, Outgoing, Owner, Polled, Position, RawRecord, Reader, Rejected, Start, Topic, Topics,
-    Transport,
+    Cut, IoError, Outgoing, Owner, Polled, Position, RawRecord, Reader, Readers, Rejected, Starts, Topic,
+    Topics, Transport,
 };
 use crate::state::{Family, Store, StoreOptions};
 
@@ -46,24 +46,22 @@ struct Everything {
 }
 
 impl Owner for Everything {
-    fn assign(&self, _: u32, committed: Vec<Option<Position>>) -> Result<Vec<Start>, IoError> {
-        let start = |position: Option<Position>| match position {
-            Some(position) => {
-                self.metadata.lock().unwrap().push(position.metadata);
-                Start::At(position.offset)
-            }
-            None => Start::Earliest,
-        };
-        Ok(committed.into_iter().map(start).collect())
+    fn assign(&self, _: u32, committed: Vec<Position>) -> Result<Starts, IoError> {
+        let metadata = committed.into_iter().map(|position| position.metadata);
+        self.metadata.lock().unwrap().extend(metadata);
+        Ok(Starts::new())
     }
 
-    fn open(&self, partition: u32, readers: Vec<(Topic, Box<dyn Reader>)>) {
-        let readers = readers.into_iter().map(|(topic, reader)| (partition, topic, reader));
+    fn open(&self, number: u32, readers: Readers) {
+        let readers = readers.into_iter().map(|(topic, partition, reader)| {
+            assert_eq!(partition % 2, number, "whose it is");
+            (partition, topic, reader)
+        });
         self.readers.lock().unwrap().extend(readers);
     }
 
-    fn revoke(&self, partitions: &[u32]) {
-        self.revoked.fetch_add(partitions.len(), Ordering::SeqCst);
+    fn revoke(&self, numbers: &[u32]) {
+        self.revoked.fetch_add(numbers.len(), Ordering::SeqCst);
     }
 
     fn failed(&self, error: IoError) {
@@ -122,6 +120,42 @@ fn a_cut_is_one_write_and_a_restart_goes_on_from_it() {
     let other = Arc::new(Everything::default());
     let _other = Embedded::new(log, "other", LARGE).subscribe(&[REQUESTS], other.clone()).unwrap();
     assert_eq!(other.rest(REQUESTS, 0), ["a", "c"]);
+}
+
+/// Every partition of a topic with another number of them is read and has its position, by whoever has its number.
+#[test]
+fn a_topic_may_have_another_number_of_partitions() {
+    for count in [1, 5] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let topics = Topics::new(["requests", "results"].map(str::to_owned), 2);
+        let topics =
+            topics.letting(|name| name == "requests").counted(|name| (name == "requests").then_some(count));
+        let log = Log::open(store, topics).unwrap();
+        append(&log, &(0..count).map(|partition| record(REQUESTS, partition, "a")).collect::<Vec<_>>());
+        let transport = Embedded::new(log.clone(), "g", LARGE);
+        let owner = Arc::new(Everything::default());
+        let subscription = transport.subscribe(&[REQUESTS, RESULTS], owner.clone()).unwrap();
+        assert!((0..count).all(|partition| owner.rest(REQUESTS, partition) == ["a"]));
+        let mut opened: Vec<_> = owner.readers.lock().unwrap().iter().map(|(p, t, _)| (*t, *p)).collect();
+        opened.sort();
+        let all = (0..count).map(|partition| (REQUESTS, partition)).chain([(RESULTS, 0), (RESULTS, 1)]);
+        assert_eq!(opened, all.collect::<Vec<_>>());
+
+        let done =
+            |partition| Position { topic: REQUESTS, partition, offset: 1, metadata: partition.to_string() };
+        let mut committer = transport.committer(0, Arc::new(|_| None)).unwrap();
+        committer.commit(Cut { positions: (0..count).map(done).collect(), state: None }).unwrap();
+        drop(subscription);
+        let again = Arc::new(Everything::default());
+        let _subscription = transport.subscribe(&[REQUESTS, RESULTS], again.clone()).unwrap();
+        assert_eq!(again.metadata.lock().unwrap().len(), count as usize);
+        assert!((0..count).all(|partition| again.rest(REQUESTS, partition).is_empty()));
+        assert_eq!(transport.positions(&[REQUESTS]).unwrap().len(), count as usize);
+        let mut seen = 0;
+        transport.newest(&[REQUESTS], 9, &mut |_, _, _| seen += 1).unwrap();
+        assert_eq!((seen, log.lag("g", &[REQUESTS]).unwrap()), (count, 0));
+    }
 }
 
 /// What is written in place of a record that is too large has to fit as well.

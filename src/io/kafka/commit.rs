@@ -52,8 +52,8 @@ impl Committer for GroupCommitter {
         let ends = transactions.commit(&offsets, || {
             // Partitions that were away meanwhile may be further than these positions.
             let same = |position: &Position| {
-                let now = consumer.context().times_given_up(position.partition);
-                before.get(position.partition as usize) == Some(&now)
+                let number = topics.number(position.partition);
+                before.get(number as usize) == Some(&consumer.context().times_given_up(number))
             };
             let same = cut.positions.iter().all(same);
             consumer.group_metadata().filter(|_| same && owns(consumer, topics, &cut.positions))

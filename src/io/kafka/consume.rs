@@ -1,4 +1,4 @@
-//! The member of the group: subscribes the lead topic, and extends each assignment and revocation by the same partition
+//! The member of the group: subscribes the lead topic, and extends each assignment and revocation to what goes with the same
 //! numbers of the other inputs. One thread polls; records never pass through it, each partition has a queue of its own.
 //!
 //! Subscribing several topics with cooperative-sticky was measured to co-assign none of twelve partitions; the lead
@@ -17,7 +17,7 @@ use rdkafka::message::Message;
 use super::context::{GroupContext, Rebalance, siblings};
 use super::positions::{self, POSITIONS_WITHIN};
 use super::reader::QueueReader;
-use crate::io::{IoError, Owner, Position, Reader, Start, Subscription, Topic, Topics};
+use crate::io::{IoError, Owner, Position, Reader, Readers, Start, Subscription, Topic, Topics};
 
 /// The consumer of a group, shared by the polling thread, the readers and the committers.
 pub(super) type Consumer = Arc<BaseConsumer<GroupContext>>;
@@ -41,7 +41,9 @@ impl Subscribed {
         inputs: Vec<Topic>,
         owner: Arc<dyn Owner>,
     ) -> Result<Self, IoError> {
-        let lead = inputs.first().map(|&lead| topics.name(lead)).ok_or(IoError::Stopped)?;
+        // One whose partitions are the numbers; by the dataflow alone, so that all members agree on it.
+        let lead = inputs.iter().find(|input| !topics.is_free(**input));
+        let lead = lead.map(|&lead| topics.name(lead)).ok_or(IoError::Stopped)?;
         consumer.subscribe(&[lead]).map_err(IoError::Read)?;
         let stop = Arc::new(AtomicBool::new(false));
         let member = Member { consumer, topics, inputs, owner, held: Vec::new() };
@@ -71,8 +73,8 @@ struct Member {
     topics: Topics,
     inputs: Vec<Topic>,
     owner: Arc<dyn Owner>,
-    /// Partition numbers held now.
-    held: Vec<i32>,
+    /// Numbers held now.
+    held: Vec<u32>,
 }
 
 impl Member {
@@ -120,27 +122,30 @@ impl Member {
         Ok(())
     }
 
-    fn assign(&mut self, numbers: &[i32]) -> Result<(), IoError> {
+    fn assign(&mut self, numbers: &[u32]) -> Result<(), IoError> {
         let mut list = siblings(&self.topics, &self.inputs, numbers);
         let committed = positions::committed(&self.consumer, &self.topics, &self.inputs, numbers)?;
         let mut opening = Vec::with_capacity(numbers.len());
         for &number in numbers {
-            let position = |&topic| Position::find(&committed, topic, number as u32).cloned();
-            let positions = self.inputs.iter().map(position);
-            let starts = self.owner.assign(number as u32, positions.collect())?;
-            let mut readers = Vec::with_capacity(self.inputs.len());
-            for (&topic, start) in self.inputs.iter().zip(starts) {
+            let places = self.topics.places(&self.inputs, &[number]);
+            let find = |(topic, partition): (Topic, u32)| Position::find(&committed, topic, partition);
+            let of_number = places.iter().filter_map(|place| find(*place).cloned());
+            let starts = self.owner.assign(number, of_number.collect())?;
+            let mut readers: Readers = Vec::with_capacity(places.len());
+            for place @ (topic, partition) in places {
                 let name = self.topics.name(topic);
-                let offset = match start {
+                let offset = match starts.get(&place).copied().unwrap_or_else(|| Start::after(find(place))) {
                     Start::Earliest => Offset::Beginning,
                     Start::At(offset) => Offset::Offset(offset),
                 };
-                list.set_partition_offset(name, number, offset).map_err(IoError::Read)?;
-                let queue = self.consumer.split_partition_queue(name, number).ok_or(IoError::Stopped)?;
-                let end = self.consumer.context().end(&self.topics, topic, number as u32);
-                readers.push((topic, Box::new(QueueReader::new(queue, end)) as Box<dyn Reader>));
+                list.set_partition_offset(name, partition as i32, offset).map_err(IoError::Read)?;
+                let queue = self.consumer.split_partition_queue(name, partition as i32);
+                let queue = queue.ok_or(IoError::Stopped)?;
+                let end = self.consumer.context().end(&self.topics, topic, partition);
+                let reader: Box<dyn Reader> = Box::new(QueueReader::new(queue, end));
+                readers.push((topic, partition, reader));
             }
-            opening.push((number as u32, readers));
+            opening.push((number, readers));
         }
         self.consumer.incremental_assign(&list).map_err(IoError::Read)?;
         self.held.extend(numbers);
@@ -151,9 +156,8 @@ impl Member {
         Ok(())
     }
 
-    fn revoke(&mut self, numbers: &[i32]) -> Result<(), IoError> {
-        let partitions: Vec<u32> = numbers.iter().map(|&number| number as u32).collect();
-        self.owner.revoke(&partitions);
+    fn revoke(&mut self, numbers: &[u32]) -> Result<(), IoError> {
+        self.owner.revoke(numbers);
         numbers.iter().for_each(|&number| self.consumer.context().give_up(number));
         let list = siblings(&self.topics, &self.inputs, numbers);
         self.consumer.incremental_unassign(&list).map_err(IoError::Read)?;

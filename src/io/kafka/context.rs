@@ -16,11 +16,14 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::io::{Topic, Topics};
 use crate::telemetry::READ_TO_END;
 
-/// A change of the partitions of the lead topic.
+/// What to do about partitions that came in while the job runs.
+const MORE: &str = "what is in the new ones is not read until the job is started again";
+
+/// A change of the numbers that this member has: those of the partitions of the lead topic.
 #[derive(Debug)]
 pub(super) enum Rebalance {
-    Assigned(Vec<i32>),
-    Revoked(Vec<i32>),
+    Assigned(Vec<u32>),
+    Revoked(Vec<u32>),
 }
 
 /// The context of a group's consumer.
@@ -28,14 +31,24 @@ pub(super) struct GroupContext {
     rebalances: Mutex<VecDeque<Rebalance>>,
     /// Nobody polls any more but the client itself as it closes, and it waits until all partitions are given back.
     closing: AtomicBool,
-    /// How often each partition was given up.
+    /// How often each number was given up.
     given_up: Vec<AtomicU64>,
-    ends: HashMap<String, Vec<Arc<AtomicI64>>>,
+    ends: HashMap<String, Ends>,
+}
+
+/// The ends of the partitions of a topic.
+struct Ends {
+    known: Vec<Arc<AtomicI64>>,
+    /// Whether it was told that there are more by now.
+    more: AtomicBool,
 }
 
 impl GroupContext {
     pub(super) fn new(topics: Topics) -> Self {
-        let ends_of = |_| (0..topics.partitions()).map(|_| Arc::new(AtomicI64::new(-1))).collect();
+        let ends_of = |topic| Ends {
+            known: (0..topics.partitions_of(topic)).map(|_| Arc::new(AtomicI64::new(-1))).collect(),
+            more: AtomicBool::new(false),
+        };
         let ends = topics.iter().map(|topic| (topics.name(topic).to_owned(), ends_of(topic))).collect();
         let given_up = (0..topics.partitions()).map(|_| AtomicU64::new(0)).collect();
         Self { rebalances: Mutex::default(), closing: AtomicBool::new(false), given_up, ends }
@@ -45,15 +58,15 @@ impl GroupContext {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// Notes that a partition number is nobody's work here any more.
-    pub(super) fn give_up(&self, partition: i32) {
-        if let Some(times) = usize::try_from(partition).ok().and_then(|index| self.given_up.get(index)) {
+    /// Notes that what goes with a number is nobody's work here any more.
+    pub(super) fn give_up(&self, number: u32) {
+        if let Some(times) = self.given_up.get(number as usize) {
             times.fetch_add(1, Ordering::AcqRel);
         }
     }
 
-    pub(super) fn times_given_up(&self, partition: u32) -> u64 {
-        self.given_up.get(partition as usize).map_or(0, |times| times.load(Ordering::Acquire))
+    pub(super) fn times_given_up(&self, number: u32) -> u64 {
+        self.given_up.get(number as usize).map_or(0, |times| times.load(Ordering::Acquire))
     }
 
     pub(super) fn close(&self) {
@@ -63,7 +76,7 @@ impl GroupContext {
     /// The end of a partition as the last statistics told it; -1 before the first.
     pub(super) fn end(&self, topics: &Topics, topic: Topic, partition: u32) -> Arc<AtomicI64> {
         let of_topic = self.ends.get(topics.name(topic));
-        of_topic.and_then(|ends| ends.get(partition as usize)).cloned().unwrap_or_default()
+        of_topic.and_then(|ends| ends.known.get(partition as usize)).cloned().unwrap_or_default()
     }
 }
 
@@ -81,7 +94,15 @@ impl ClientContext for GroupContext {
             let Some(ends) = self.ends.get(name) else { continue };
             for partition in topic.partitions.values() {
                 // The client counts an "unassigned" partition -1 as well.
-                let known = usize::try_from(partition.partition).ok().and_then(|index| ends.get(index));
+                let Ok(index) = usize::try_from(partition.partition) else { continue };
+                let known = ends.known.get(index);
+                if known.is_none() && !ends.more.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        topic = name,
+                        hint = MORE,
+                        "a topic has more partitions than at the start"
+                    );
+                }
                 let last = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
                 let read = partition.eof_offset >= last && partition.fetchq_cnt == 0;
                 if let Some(end) = known
@@ -102,7 +123,9 @@ impl ConsumerContext for GroupContext {
         event: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
-        let numbers = partitions.elements().iter().map(|element| element.partition()).collect();
+        let numbers = partitions.elements().into_iter().map(|element| element.partition() as u32);
+        // Partitions that came in after the start are not read.
+        let numbers = numbers.filter(|number| (*number as usize) < self.given_up.len()).collect();
         let rebalance = match event {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(numbers),
             _ => Rebalance::Revoked(numbers),
@@ -158,13 +181,12 @@ pub(super) fn log(level: RDKafkaLogLevel, area: &str, message: &str) {
     }
 }
 
-/// A list of all inputs for the given partition numbers, without offsets.
-pub(super) fn siblings(topics: &Topics, inputs: &[Topic], numbers: &[i32]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(inputs.len() * numbers.len());
-    for &input in inputs {
-        for &number in numbers {
-            list.add_partition(topics.name(input), number).set_offset(Offset::Invalid).ok();
-        }
+/// A list of what goes with these numbers of all inputs, without offsets.
+pub(super) fn siblings(topics: &Topics, inputs: &[Topic], numbers: &[u32]) -> TopicPartitionList {
+    let places = topics.places(inputs, numbers);
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for (topic, partition) in places {
+        list.add_partition(topics.name(topic), partition as i32).set_offset(Offset::Invalid).ok();
     }
     list
 }

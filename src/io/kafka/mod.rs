@@ -106,9 +106,9 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// Connects, and checks that the topics of `topics` exist with the right number of partitions. `writer` begins the
-    /// names of the transactions: one that no other process has, and the same after a restart. Records of more than
-    /// `max_record` bytes are not written.
+    /// Connects, and checks that the topics of `topics` exist, with the flow's number of partitions where they may have no
+    /// other. `writer` begins the names of the transactions: one that no other process has, and the same after a restart.
+    /// Records of more than `max_record` bytes are not written.
     pub fn connect(
         config: KafkaConfig,
         group: &str,
@@ -116,12 +116,17 @@ impl Kafka {
         writer: String,
         max_record: usize,
     ) -> Result<Self, IoError> {
-        self::topics::check(&config, &topics)?;
+        let topics = self::topics::counted(&config, topics)?;
         let consumer = config
             .consumer(group)
             .create_with_context(GroupContext::new(topics.clone()))
             .map_err(IoError::Settings)?;
         Ok(Self { config, topics, consumer: Arc::new(consumer), writer, max_record })
+    }
+
+    /// The topics, with the numbers of partitions that they have.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
     }
 }
 
@@ -145,7 +150,7 @@ impl Transport for Kafka {
     }
 
     fn positions(&self, topics: &[Topic]) -> Result<Vec<Position>, IoError> {
-        let numbers: Vec<i32> = (0..self.topics.partitions() as i32).collect();
+        let numbers: Vec<u32> = (0..self.topics.partitions()).collect();
         positions::committed(&self.consumer, &self.topics, topics, &numbers)
     }
 

@@ -27,12 +27,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Longest version that an error shows; what is longer is none.
 const SHOWN: usize = 16;
 
-/// What the group has committed in these partitions of these topics; where it has not, there is nothing.
+/// What the group has committed in the partitions of these topics that go with these numbers; where it has not, there is
+/// nothing.
 pub fn committed(
     consumer: &Consumer,
     topics: &Topics,
     inputs: &[Topic],
-    numbers: &[i32],
+    numbers: &[u32],
 ) -> Result<Vec<Position>, IoError> {
     let list = siblings(topics, inputs, numbers);
     let started = Instant::now();
@@ -48,19 +49,18 @@ pub fn committed(
             done => break done.map_err(IoError::Read)?,
         }
     };
-    let each = inputs.iter().flat_map(|&topic| numbers.iter().map(move |&number| (topic, number)));
-    let position = |(topic, number): (Topic, i32)| {
-        let element = committed.find_partition(topics.name(topic), number)?;
+    let position = |(topic, partition): (Topic, u32)| {
+        let element = committed.find_partition(topics.name(topic), partition as i32)?;
         let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
-        let position = |metadata| Position { topic, partition: number as u32, offset, metadata };
-        let place = || format!("{} [{number}]", topics.name(topic));
+        let position = |metadata| Position { topic, partition, offset, metadata };
+        let place = || format!("{} [{partition}]", topics.name(topic));
         Some(
             read(element.metadata())
                 .map(position)
                 .map_err(|found| IoError::Positions { place: place(), found }),
         )
     };
-    each.filter_map(position).collect()
+    topics.places(inputs, numbers).into_iter().filter_map(position).collect()
 }
 
 /// The list by which positions are committed.

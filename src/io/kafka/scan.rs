@@ -39,7 +39,7 @@ pub(super) fn scan(
     let consumer = scanner(config, "read_committed")?;
     let name = topics.name(topic);
     let mut list = TopicPartitionList::new();
-    for partition in 0..topics.partitions() {
+    for partition in 0..topics.partitions_of(topic) {
         list.add_partition_offset(name, partition as i32, Offset::Beginning).map_err(IoError::Read)?;
     }
     if let Some(since) = since {
@@ -130,7 +130,7 @@ pub(super) fn newest(
     let consumer = scanner(config, "read_committed")?;
     let mut list = TopicPartitionList::new();
     for &topic in of {
-        for partition in 0..topics.partitions() {
+        for partition in 0..topics.partitions_of(topic) {
             let (name, tail) = (topics.name(topic), Offset::OffsetTail(count));
             list.add_partition_offset(name, partition as i32, tail).map_err(IoError::Read)?;
         }

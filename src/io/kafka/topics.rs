@@ -25,12 +25,13 @@ pub struct TopicSettings {
     pub max_record: u64,
 }
 
-/// Checks that the broker answers and has all topics with the right number of partitions.
-pub(super) fn check(config: &KafkaConfig, topics: &Topics) -> Result<(), IoError> {
+/// Checks that the broker answers and has all topics, with the right number of partitions where they may have no other;
+/// the table with the numbers that they have.
+pub(super) fn counted(config: &KafkaConfig, topics: Topics) -> Result<Topics, IoError> {
     let found = Broker::connect(config)?.metadata()?;
     let partitions_of = |name: &str| {
         let topic = found.topics().iter().find(|known| known.name() == name)?;
-        Some(topic.partitions().len())
+        Some(topic.partitions().len() as u32).filter(|count| *count > 0)
     };
     let names = || topics.iter().map(|topic| topics.name(topic));
     let missing: Vec<String> =
@@ -38,13 +39,14 @@ pub(super) fn check(config: &KafkaConfig, topics: &Topics) -> Result<(), IoError
     if !missing.is_empty() {
         return Err(IoError::Missing(missing));
     }
-    let expected = topics.partitions() as usize;
-    let wrong: Vec<String> = names()
+    let expected = topics.partitions();
+    let bound = topics.iter().filter(|topic| !topics.is_free(*topic)).map(|topic| topics.name(topic));
+    let wrong: Vec<String> = bound
         .filter_map(|name| Some((name, partitions_of(name)?)))
         .filter(|(_, count)| *count != expected)
         .map(|(name, count)| format!("{name} has {count}, not {expected}"))
         .collect();
-    if wrong.is_empty() { Ok(()) } else { Err(IoError::Partitions(wrong)) }
+    if wrong.is_empty() { Ok(topics.counted(partitions_of)) } else { Err(IoError::Partitions(wrong)) }
 }
 
 /// How often the brokers are asked whether new topics can be used.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
@@ -65,6 +67,18 @@ impl Flow {
 
     /// The same of another dataflow, whose name is `domainradar`.
     pub fn of(servers: (String, String), prefix: &str, partitions: u32, spec: &str, more: &[&str]) -> Self {
+        Self::counted(servers, prefix, partitions, spec, &[], more)
+    }
+
+    /// The same with topics that somebody else has made before, with other numbers of partitions.
+    pub fn counted(
+        servers: (String, String),
+        prefix: &str,
+        partitions: u32,
+        spec: &str,
+        theirs: &[(&str, i32)],
+        more: &[&str],
+    ) -> Self {
         let prefix = format!("{prefix}-{}", std::process::id());
         let flow = Self { dir: tempfile::tempdir().unwrap(), prefix, servers };
         let mut spec = spec.replace("name: domainradar", &format!("name: {}", flow.prefix));
@@ -75,10 +89,37 @@ impl Flow {
         }
         spec.push_str(&format!("\ndead_letters: {}\n", flow.topic("dead_letters")));
         std::fs::write(flow.dir.path().join("flow.yaml"), spec).unwrap();
+        if !theirs.is_empty() {
+            flow.make(theirs);
+        }
         let partitions = format!("topics.partitions={partitions}");
         let created = run(&flow.command(&["topics", "create"], &[&["--set", &partitions], more].concat()));
         assert!(created.status.success(), "{}", text(&created.stderr));
         flow
+    }
+
+    fn admin<T>(&self, ask: impl AsyncFnOnce(AdminClient<DefaultClientContext>) -> T) -> T {
+        let admin = ClientConfig::new().set("bootstrap.servers", &self.servers.0).create().unwrap();
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ask(admin))
+    }
+
+    /// Makes topics with so many partitions.
+    fn make(&self, topics: &[(&str, i32)]) {
+        let names: Vec<String> = topics.iter().map(|(name, _)| self.topic(name)).collect();
+        let new = names.iter().zip(topics);
+        let new: Vec<_> =
+            new.map(|(name, (_, count))| NewTopic::new(name, *count, TopicReplication::Fixed(1))).collect();
+        let made = self.admin(async |admin| admin.create_topics(&new, &AdminOptions::new()).await.unwrap());
+        made.into_iter().for_each(|topic| drop(topic.unwrap()));
+    }
+
+    /// Adds partitions to a topic, up to so many.
+    pub fn grow(&self, topic: &str, count: usize) {
+        let topic = self.topic(topic);
+        let grown = [NewPartitions::new(&topic, count)];
+        let done =
+            self.admin(async |admin| admin.create_partitions(&grown, &AdminOptions::new()).await.unwrap());
+        done.into_iter().for_each(|topic| drop(topic.unwrap()));
     }
 
     pub fn topic(&self, name: &str) -> String {

@@ -1,6 +1,7 @@
 //! On a real Kafka with a real schema registry: records of foreign clients in, records that foreign clients can read out.
 
 mod cluster;
+mod counts;
 mod deadlines;
 mod faults;
 mod flow;
