@@ -19,6 +19,7 @@ use crate::spec::Plan;
 /// How long anything may take before a test gives up; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+mod audit;
 mod placement;
 
 /// A running join.

@@ -64,7 +64,7 @@ impl Traces {
 pub struct Parts {
     /// Time of the last.
     pub last: Millis,
-    /// Whether the join has not read one of them.
+    /// Whether one of them is not moved to its partition, or not read by the join.
     pub unread: bool,
     /// The time of the join's stream.
     pub clock: Millis,

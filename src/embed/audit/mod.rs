@@ -120,6 +120,8 @@ pub struct Audit {
     outcomes: Topic,
     next: Topic,
     parts: Vec<Topic>,
+    /// Where parts lie until a node has brought them to one of `parts`.
+    foreign: Vec<Topic>,
     joined: Topic,
     /// Without its record in each of these a run goes no further.
     needed: [Topic; 3],
@@ -142,15 +144,29 @@ impl Audit {
             (find(&entry.from)?, find(&entry.to)?, find(&next.from)?, find(&join.to)?);
         let needed = [outcomes, answers, joined];
         let parts = join.from.iter().map(|(_, topic)| find(topic)).collect::<Result<_, _>>()?;
+        let foreign = plan.repartitions.iter().map(|way| find(&way.from)).collect::<Result<_, _>>()?;
         let patience = join.patience.unwrap_or(settings.join.patience).0.as_millis() as Millis;
-        Ok(Some(Self { transport, topics, letters, entry, outcomes, next, parts, joined, needed, patience }))
+        Ok(Some(Self {
+            transport,
+            topics,
+            letters,
+            entry,
+            outcomes,
+            next,
+            parts,
+            foreign,
+            joined,
+            needed,
+            patience,
+        }))
     }
 
     /// Reads the topics and compares. Blocks.
     pub fn run(&self, range: &AuditRange) -> Result<AuditReport, IoError> {
         let (mut runs, mut report) = (HashMap::<Vec<u8>, Traces>::new(), AuditReport::default());
         // Before the records: what the job is done with by now has its outcome in the topics.
-        let positions = self.transport.positions(&[&[self.entry][..], &self.parts].concat())?;
+        let positions =
+            self.transport.positions(&[&[self.entry][..], &self.foreign, &self.parts].concat())?;
         let since = range.since.map(|since| since - SKEW);
         // In the order of the flow, so that what comes in meanwhile is only looked at if its request was.
         self.each(self.entry, range.since, |run, place, record| {
@@ -219,18 +235,22 @@ impl Audit {
             return Ok(());
         }
         let mut clocks = HashMap::<u32, Millis>::new();
-        for position in positions {
+        for position in positions.iter().filter(|position| self.parts.contains(&position.topic)) {
             let clock = clocks.entry(position.partition).or_default();
             *clock = stream_time(position).max(*clock);
         }
         let mut parts = HashMap::<&[u8], judge::Parts>::new();
-        for &topic in &self.parts {
+        // What is moved meanwhile is seen where it goes.
+        for &topic in self.foreign.iter().chain(&self.parts) {
             self.each(topic, since, |run, place, record| {
                 let Some((run, _)) = keys.get_key_value(&run) else { return };
                 let parts = parts.entry(run).or_default();
                 parts.last = parts.last.max(record.time);
                 parts.unread |= is_ahead(positions, place);
-                parts.clock = clocks.get(&place.partition).copied().unwrap_or(0);
+                if !self.foreign.contains(&topic) {
+                    // Of foreign partitions none is that of the name.
+                    parts.clock = clocks.get(&place.partition).copied().unwrap_or(0);
+                }
             })?;
         }
         for (run, key) in keys.iter().collect::<BTreeMap<_, _>>() {
