@@ -179,6 +179,7 @@ impl Owner for Assignments {
             }
         }
         if let Some(results) = &door.results {
+            let opening = Box::new(opening);
             results.post(ResultMessage::Open { partition: number, readers: of_join, live_from, opening });
         }
         self.owns(|owned| owned.extend([number]));

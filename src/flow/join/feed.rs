@@ -47,7 +47,7 @@ pub enum ResultMessage {
         /// The offset of each input before which everything was emitted.
         live_from: Vec<i64>,
         /// The names that were open.
-        opening: Opening,
+        opening: Box<Opening>,
     },
     /// A partition goes away.
     Close(u32),
@@ -195,7 +195,7 @@ impl ResultFeed {
                 });
                 let inputs = inputs.collect();
                 self.partitions.insert(partition, Aligned { inputs, muted: true, told: Millis::MIN });
-                batch.push(JoinItem::Open(partition, Rc::new(Cell::new(Some(opening)))));
+                batch.push(JoinItem::Open(partition, Rc::new(Cell::new(Some(*opening)))));
             }
             ResultMessage::Close(partition) => {
                 if self.partitions.remove(&partition).is_some() {
