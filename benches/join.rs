@@ -1,5 +1,6 @@
 //! Why: the join's rules run for every result of every name; they should cost little beside gathering the results at all.
-//! What: names with a zone, DNS, TLS, RDAP and four results for each address, joined, and merely put into a map by name.
+//! What: names with a zone, DNS, TLS, RDAP and four results for each address, joined, and merely put into a map by name; and
+//! joined after a look at the partition that each result's name belongs to, as a running join has it (`flow/placement.rs`).
 //! Knobs: NAMES open at once, ADDRESSES of each. Results come name by name, the worst for neither.
 
 mod paired;
@@ -9,11 +10,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domainflow::io::partition_of;
 use domainflow::join::{Arrival, DnsFacts, Names, PartId, Policy, Step};
 use domainflow::model::Status;
 
 const NAMES: usize = 5_000;
 const ADDRESSES: usize = 2;
+const PARTITIONS: u32 = 8;
 
 fn main() {
     let policy = Policy::default();
@@ -37,7 +40,14 @@ fn main() {
         }
         drop(black_box(names));
     };
+    let look_and_join = || {
+        let owned = |(name, _): &&(Bytes, _)| partition_of(name, PARTITIONS) == 0;
+        black_box(results.iter().filter(owned).count());
+        join();
+    };
     paired::compare("one result", results.len(), ("joined", join), ("put into a map", gather));
+    let beside = ("joined, its partition looked at", look_and_join);
+    paired::compare("one result", results.len(), ("joined", join), beside);
 }
 
 /// Every result that a name needs, in the order in which they depend on one another.
