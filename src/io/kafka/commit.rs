@@ -16,7 +16,7 @@ pub(super) struct GroupCommitter {
     transactions: Transactions,
     consumer: Consumer,
     topics: Topics,
-    /// How often each partition had been given up when what is to be committed next began to be sent.
+    /// How often each number had been given up when what is to be committed next began to be sent.
     before: Option<Vec<u64>>,
 }
 
@@ -32,7 +32,7 @@ impl GroupCommitter {
     }
 
     fn begin(&mut self) {
-        let times = |partition| self.consumer.context().times_given_up(partition);
+        let times = |number| self.consumer.context().times_given_up(number);
         self.before.get_or_insert_with(|| (0..self.topics.partitions()).map(times).collect());
     }
 }
