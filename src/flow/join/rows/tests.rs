@@ -155,7 +155,7 @@ fn a_name_that_is_done_has_no_rows_and_goes_when_memory_is_short() {
     let (name, entry) = (Bytes::from("a.cz"), entry());
     let window = entry.window.clone();
     names.restore(name.clone(), entry, &policy);
-    let mut flush = |changes: &mut Changes, names: &mut Names<Payload>| {
+    let flush = |changes: &mut Changes, names: &mut Names<Payload>| {
         changes.change(&name, &window);
         let mut batch = rows.batch();
         changes.flush(0, names, &policy, &mut batch);
