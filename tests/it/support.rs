@@ -119,6 +119,10 @@ impl Running {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = child.try_wait().unwrap() {
+                // Shown if the test fails on it.
+                if status.code().is_some_and(|code| code != 0) {
+                    eprintln!("log of a program that ended with {status}:\n{}", log.lock().unwrap());
+                }
                 return status;
             }
             if Instant::now() > deadline {
