@@ -22,6 +22,9 @@ use crate::telemetry::{Health, Meters};
 /// How long giving partitions back may take: well below the broker's patience (`max.poll.interval.ms`).
 const REVOKE_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long a join that starts again may look at what it has emitted: meanwhile nobody answers the group.
+const LOOK_WITHIN: Duration = Duration::from_secs(30);
+
 /// The mailboxes of one worker.
 pub struct Doors {
     /// Of its request sources.
@@ -142,9 +145,20 @@ impl Assignments {
         let inputs: Vec<_> = self.joined.iter().map(position).collect();
         let (starts, live_from, mut opening) = self.rows.reopen(partition, &inputs, to)?;
         if let Some(from) = opening.look_from {
+            let started = Instant::now();
             self.transport.tail(to, partition, from, &mut |_, fetched| {
                 opening.last.see(&fetched.record);
-                ControlFlow::Continue(())
+                if started.elapsed() < LOOK_WITHIN {
+                    return ControlFlow::Continue(());
+                }
+                let offset = fetched.offset;
+                tracing::warn!(
+                    partition,
+                    from,
+                    offset,
+                    "not all joined records were looked at; some may come again"
+                );
+                ControlFlow::Break(())
             })?;
         }
         Ok((starts, live_from, opening))

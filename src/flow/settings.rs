@@ -89,7 +89,7 @@ pub struct JoinConfig {
     /// How long after its last part an incomplete name is given up and emitted as it is. Time in which requests of its
     /// partition wait in front of collectors of the same process, or are worked on, does not count.
     pub patience: Span,
-    /// How long after a complete record its parts are kept for revisions.
+    /// How long after a complete record its parts are kept for revisions, if memory is not short.
     pub grace: Span,
     /// Names that a process holds open; with so many, requests wait where names come in, until some are joined. At least 1.
     pub max_open: u32,

@@ -74,7 +74,7 @@ pub struct Join {
     pub address_collectors: Vec<Spanned<String>>,
     /// How long after its last part an incomplete name is given up.
     pub patience: Option<Span>,
-    /// How long after a complete record its parts are kept for revisions.
+    /// How long after a complete record its parts are kept for revisions, if memory is not short.
     pub grace: Option<Span>,
     /// Which rules hold, `target` or `reference`, if not those of `join.policy`.
     pub policy: Option<Reading>,

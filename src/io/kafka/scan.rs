@@ -61,14 +61,19 @@ pub(super) fn tail(
     visit: Visit<'_>,
 ) -> Result<(), IoError> {
     let (consumer, name) = (scanner(config, "read_committed")?, topics.name(topic));
-    let end = |consumer: &Scanner| {
-        let marks = consumer.fetch_watermarks(name, partition as i32, SILENCE).map_err(IoError::Read);
-        marks.map(|(_, end)| end)
+    let started = Instant::now();
+    let within = || started.elapsed() < POSITIONS_WITHIN;
+    let end = |consumer: &Scanner| loop {
+        match consumer.fetch_watermarks(name, partition as i32, SILENCE) {
+            Ok((_, end)) => return Ok(end),
+            Err(error) if within() && leader_is_away(&error) => std::thread::sleep(PAUSE),
+            Err(error) => return Err(IoError::Read(error)),
+        }
     };
-    let (now, started) = (end(&scanner(config, "read_uncommitted")?)?, Instant::now());
+    let now = end(&scanner(config, "read_uncommitted")?)?;
     // What is committed ends where a transaction is open.
     while end(&consumer)? < now {
-        if started.elapsed() > POSITIONS_WITHIN {
+        if !within() {
             let open = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
             return Err(IoError::Read(open));
         }
@@ -78,6 +83,13 @@ pub(super) fn tail(
     let place = list.add_partition_offset(name, partition as i32, Offset::Offset(from));
     place.map_err(IoError::Read)?;
     if from < now { read(&consumer, name, &list, visit) } else { Ok(()) }
+}
+
+/// Whether a partition has no leader just now, or another than the client knows, which looks for it.
+fn leader_is_away(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{BrokerTransportFailure, LeaderNotAvailable, NotLeaderForPartition};
+    let away = [BrokerTransportFailure, LeaderNotAvailable, NotLeaderForPartition];
+    error.rdkafka_error_code().is_some_and(|code| away.contains(&code))
 }
 
 type Scanner = BaseConsumer<LogContext>;
