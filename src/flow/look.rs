@@ -1,6 +1,6 @@
 //! What the join knows of a name: asked of a running flow, or read from the rows of one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -27,21 +27,22 @@ pub enum Looked {
     NoAnswer,
 }
 
-/// Asks a running flow. Clones ask the same.
+/// Asks a running flow. Clones ask the same. A flow that has stopped is not kept, nor is its store.
 #[derive(Clone)]
-pub struct Lookout(Arc<Assignments>);
+pub struct Lookout(Weak<Assignments>);
 
 impl Flow {
     /// Tells what the join knows of a name, for as long as the flow runs.
     pub fn lookout(&self) -> Lookout {
-        Lookout(self.assignments.clone())
+        Lookout(Arc::downgrade(&self.assignments))
     }
 }
 
 impl Lookout {
     /// What the join knows of `name`.
     pub async fn look(&self, name: &str) -> Looked {
-        let Some(answer) = self.0.look(name) else { return Looked::Elsewhere };
+        let answer = self.0.upgrade().and_then(|flow| flow.look(name));
+        let Some(answer) = answer else { return Looked::Elsewhere };
         match timeout(ANSWER_WITHIN, answer).await {
             Ok(Ok(open)) => Looked::Open(open),
             Ok(Err(_)) | Err(_) => Looked::NoAnswer,
