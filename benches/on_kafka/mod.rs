@@ -112,6 +112,7 @@ pub fn producer(brokers: &str) -> ThreadedProducer<DefaultProducerContext> {
     ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("linger.ms", "1")
+        .set("partitioner", "murmur2_random")
         .set("queue.buffering.max.messages", "10000000")
         .create()
         .expect("a producer")
