@@ -43,6 +43,14 @@ pub enum Start {
 }
 
 impl Start {
+    /// The offset, or what is not after any.
+    pub fn offset(self) -> i64 {
+        match self {
+            Start::Earliest => 0,
+            Start::At(offset) => offset,
+        }
+    }
+
     /// Where a group goes on that has committed this.
     pub fn after(committed: Option<&Position>) -> Self {
         committed.map_or(Start::Earliest, |position| Start::At(position.offset))

@@ -64,6 +64,8 @@ pub struct Resumption {
     pub starts: Vec<Start>,
     /// The offset of each input before which everything was emitted.
     pub live_from: Vec<i64>,
+    /// What is read again may begin in the middle of names that are done by now: it begins at the origin, or at rows as old.
+    pub halves: bool,
 }
 
 /// Decides from the positions of the rows and of the group, one for each input.
@@ -81,13 +83,20 @@ pub fn resolve(rows: &[Option<i64>], group: &[Option<Committed>]) -> Resumption 
         rows.zip(origin).is_some_and(|(rows, origin)| rows < origin)
     });
     let keep_rows = consistent && !outdated;
-    let starts = each().map(|(rows, group)| match (keep_rows, rows, group) {
-        (true, Some(rows), _) => Start::At(*rows),
-        (_, _, Some(group)) => Start::At(group.origin.unwrap_or(group.offset).min(group.offset)),
-        (_, _, None) => Start::Earliest,
+    let starts: Vec<Start> = each()
+        .map(|(rows, group)| match (keep_rows, rows, group) {
+            (true, Some(rows), _) => Start::At(*rows),
+            (_, _, Some(group)) => Start::At(group.origin.unwrap_or(group.offset).min(group.offset)),
+            (_, _, None) => Start::Earliest,
+        })
+        .collect();
+    let live_from: Vec<i64> =
+        group.iter().map(|group| group.as_ref().map_or(0, |group| group.offset)).collect();
+    let halves = starts.iter().zip(&live_from).zip(group).any(|((start, live), group)| {
+        let origin = group.as_ref().and_then(|group| group.origin);
+        start.offset() < *live && origin.is_none_or(|origin| start.offset() <= origin)
     });
-    let live_from = group.iter().map(|group| group.as_ref().map_or(0, |group| group.offset)).collect();
-    Resumption { keep_rows, starts: starts.collect(), live_from }
+    Resumption { keep_rows, starts, live_from, halves }
 }
 
 #[cfg(test)]
@@ -144,7 +153,11 @@ mod tests {
             for (of_first, of_second) in pairs(group.len()) {
                 let (rows, group) =
                     ([rows[first], rows[second]], [group[of_first].clone(), group[of_second].clone()]);
-                let Resumption { keep_rows, starts, live_from } = resolve(&rows, &group);
+                let Resumption { keep_rows, starts, live_from, halves } = resolve(&rows, &group);
+                let again = |input: usize| starts[input].offset() < live_from[input];
+                if !keep_rows {
+                    assert_eq!(halves, again(0) || again(1), "rows {rows:?}, group {group:?}");
+                }
                 for input in 0..2 {
                     let case = format!("rows {rows:?}, group {group:?}, input {input}");
                     let emitted = group[input].as_ref().map_or(0, |group| group.offset);

@@ -178,12 +178,8 @@ impl JoinRows {
         let rows = inputs.iter().map(|&(topic, _)| self.position(topic, partition));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let group: Vec<_> = inputs.iter().map(|(_, position)| position.map(Committed::read)).collect();
-        let Resumption { keep_rows, starts, live_from } = resolve(&rows, &group);
-        let offset = |start: &Start| match start {
-            Start::Earliest => 0,
-            Start::At(offset) => *offset,
-        };
-        let from: Vec<i64> = starts.iter().map(offset).collect();
+        let Resumption { keep_rows, starts, live_from, halves } = resolve(&rows, &group);
+        let from: Vec<i64> = starts.iter().map(|start| start.offset()).collect();
         let committed = group.iter().flatten();
         let written_before = committed.clone().map(|committed| committed.written).max().unwrap_or(0);
         let mut written = written_before;
@@ -212,11 +208,6 @@ impl JoinRows {
             origin.map_or(from, |origin| origin.min(from))
         });
         let origin = origin.chain([written_before]).collect();
-        // Names that are done by now may be read again from their middle on: from the origin, or from rows as old.
-        let halves = group.iter().zip(from.iter().zip(&live_from)).any(|(committed, (from, live))| {
-            let origin = committed.as_ref().and_then(|committed| committed.origin);
-            from < live && origin.is_none_or(|origin| *from <= origin)
-        });
         let look_from = match halves {
             true => Some(written),
             false => given_up.map(|first| first.max(written)),

@@ -69,11 +69,8 @@ impl Transport for Embedded {
             let starts = owner.assign(number, committed.clone())?;
             let readers = places.into_iter().map(|(topic, partition)| {
                 let group = || Start::after(Position::find(&committed, topic, partition));
-                let start = match starts.get(&(topic, partition)).copied().unwrap_or_else(group) {
-                    Start::Earliest => 0,
-                    Start::At(offset) => offset,
-                };
-                let reader = PartitionReader::new(self.log.clone(), topic, partition, start);
+                let start = starts.get(&(topic, partition)).copied().unwrap_or_else(group);
+                let reader = PartitionReader::new(self.log.clone(), topic, partition, start.offset());
                 (topic, partition, Box::new(reader) as Box<dyn Reader>)
             });
             owner.open(number, readers.collect());

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::consume::Consumer;
@@ -21,7 +21,7 @@ pub const VERSION: &str = "v2";
 /// after 30 s at most.
 pub const POSITIONS_WITHIN: Duration = Duration::from_secs(60);
 
-/// How long to wait before the group's coordinator is asked again.
+/// How long to wait before a broker is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Longest version that an error shows; what is longer is none.
@@ -36,19 +36,9 @@ pub fn committed(
     numbers: &[u32],
 ) -> Result<Vec<Position>, IoError> {
     let list = siblings(topics, inputs, numbers);
-    let started = Instant::now();
-    let committed = loop {
-        match consumer.committed_offsets(list.clone(), POSITIONS_WITHIN) {
-            // The coordinator of the group has just moved; the client looks for the new one.
-            Err(error)
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NotCoordinator)
-                    && started.elapsed() < POSITIONS_WITHIN =>
-            {
-                std::thread::sleep(PAUSE);
-            }
-            done => break done.map_err(IoError::Read)?,
-        }
-    };
+    let committed = ask(Instant::now(), &[RDKafkaErrorCode::NotCoordinator], || {
+        consumer.committed_offsets(list.clone(), POSITIONS_WITHIN)
+    })?;
     let position = |(topic, partition): (Topic, u32)| {
         let element = committed.find_partition(topics.name(topic), partition as i32)?;
         let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
@@ -61,6 +51,26 @@ pub fn committed(
         )
     };
     topics.places(inputs, numbers).into_iter().filter_map(position).collect()
+}
+
+/// Asks again while the answer is one of `moved`, for some time since `started`: who has to answer has just moved to another
+/// broker, and the client looks for it.
+pub fn ask<T>(
+    started: Instant,
+    moved: &[RDKafkaErrorCode],
+    question: impl Fn() -> KafkaResult<T>,
+) -> Result<T, IoError> {
+    loop {
+        match question() {
+            Err(error)
+                if error.rdkafka_error_code().is_some_and(|code| moved.contains(&code))
+                    && started.elapsed() < POSITIONS_WITHIN =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            done => return done.map_err(IoError::Read),
+        }
+    }
 }
 
 /// The list by which positions are committed.

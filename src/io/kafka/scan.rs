@@ -11,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::KafkaConfig;
 use super::context::LogContext;
-use super::positions::POSITIONS_WITHIN;
+use super::positions::{POSITIONS_WITHIN, ask};
 use super::reader::copy;
 use crate::clock::Millis;
 use crate::io::{IoError, Topic, Topics, Visit, VisitNewest};
@@ -21,6 +21,13 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long to wait before an open transaction is looked at again.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// A partition has no leader just now, or another than the client knows.
+const LEADER_AWAY: [RDKafkaErrorCode; 3] = [
+    RDKafkaErrorCode::BrokerTransportFailure,
+    RDKafkaErrorCode::LeaderNotAvailable,
+    RDKafkaErrorCode::NotLeaderForPartition,
+];
 
 /// How long one look for a record takes at most.
 const LOOK: Duration = Duration::from_millis(500);
@@ -62,18 +69,14 @@ pub(super) fn tail(
 ) -> Result<(), IoError> {
     let (consumer, name) = (scanner(config, "read_committed")?, topics.name(topic));
     let started = Instant::now();
-    let within = || started.elapsed() < POSITIONS_WITHIN;
-    let end = |consumer: &Scanner| loop {
-        match consumer.fetch_watermarks(name, partition as i32, SILENCE) {
-            Ok((_, end)) => return Ok(end),
-            Err(error) if within() && leader_is_away(&error) => std::thread::sleep(PAUSE),
-            Err(error) => return Err(IoError::Read(error)),
-        }
+    let end = |consumer: &Scanner| {
+        let marks = || consumer.fetch_watermarks(name, partition as i32, SILENCE);
+        ask(started, &LEADER_AWAY, marks).map(|(_, end)| end)
     };
     let now = end(&scanner(config, "read_uncommitted")?)?;
     // What is committed ends where a transaction is open.
     while end(&consumer)? < now {
-        if !within() {
+        if started.elapsed() > POSITIONS_WITHIN {
             let open = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
             return Err(IoError::Read(open));
         }
@@ -83,13 +86,6 @@ pub(super) fn tail(
     let place = list.add_partition_offset(name, partition as i32, Offset::Offset(from));
     place.map_err(IoError::Read)?;
     if from < now { read(&consumer, name, &list, visit) } else { Ok(()) }
-}
-
-/// Whether a partition has no leader just now, or another than the client knows, which looks for it.
-fn leader_is_away(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{BrokerTransportFailure, LeaderNotAvailable, NotLeaderForPartition};
-    let away = [BrokerTransportFailure, LeaderNotAvailable, NotLeaderForPartition];
-    error.rdkafka_error_code().is_some_and(|code| away.contains(&code))
 }
 
 type Scanner = BaseConsumer<LogContext>;

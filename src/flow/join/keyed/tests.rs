@@ -11,7 +11,7 @@ use crate::flow::dead_letter::DeadLetters;
 use crate::flow::headers::{REVISION, RUN};
 use crate::flow::join::rows::JoinRows;
 use crate::flow::placement::Placement;
-use crate::io::{Fetched, Outgoing, RawRecord, Start, Topic, Topics};
+use crate::io::{Fetched, Outgoing, RawRecord, Topic, Topics};
 use crate::join::Policy;
 use crate::model::Status;
 use crate::state::{Store, StoreOptions};
@@ -124,10 +124,7 @@ impl World {
         let (starts, live_from, mut opening) = rows.reopen(0, &of_join, Topic(3)).unwrap();
         let from = opening.look_from.map_or(self.emitted.len(), |from| usize::try_from(from).unwrap());
         self.emitted[from..].iter().for_each(|record| opening.last.see(record));
-        let next = std::array::from_fn(|input| match starts[input] {
-            Start::Earliest => 0,
-            Start::At(offset) => usize::try_from(offset).unwrap(),
-        });
+        let next = std::array::from_fn(|input| usize::try_from(starts[input].offset()).unwrap());
         let mut join = Join {
             setup,
             shared: Shared::new(0, crate::flow::waiting::Moving::default()),

@@ -101,9 +101,10 @@ impl Changes {
             let Some(entry) = names.awake_mut(&name, &window) else { continue };
             if in_memory_only(entry, policy) {
                 // A revision within the grace time is worth less than the memory of those that are not done.
-                freed += in_memory(entry);
-                self.end(&name, entry);
-                names.end(&name, &window);
+                if let Some(entry) = names.end(&name, &window) {
+                    freed += in_memory(&entry);
+                    self.end(&name, &entry);
+                }
                 continue;
             }
             for slot in entry.slots_mut() {

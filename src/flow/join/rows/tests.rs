@@ -20,6 +20,14 @@ fn entry() -> Entry<Payload> {
     entry
 }
 
+/// Rows of a partition in a store that is new.
+fn open() -> (tempfile::TempDir, Store, JoinRows) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Default::default()).unwrap();
+    let rows = JoinRows::new(store.clone(), "g", Topics::new(["t".to_owned()], 1));
+    (dir, store, rows)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -27,9 +35,7 @@ fn hex(bytes: &[u8]) -> String {
 /// If this fails, rows are no longer what they were: raise `FORMAT` in `state/store.rs`, and put the new bytes here.
 #[test]
 fn rows_of_open_names_are_what_the_format_of_the_store_says() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), Default::default()).unwrap();
-    let rows = JoinRows::new(store.clone(), "g", Topics::new(["t".to_owned()], 1));
+    let (_dir, store, rows) = open();
     let (mut names, mut changes, mut batch) = (Names::default(), Changes::default(), rows.batch());
     let (name, entry) = (Bytes::from("a.cz"), entry());
     changes.change(&name, &entry.window);
@@ -91,9 +97,7 @@ fn rows_of_a_partition_that_is_elsewhere_are_kept_for_a_while() {
 /// A part that is written, replaced, and ends before it is written again.
 #[test]
 fn the_row_of_a_part_that_was_replaced_goes_with_its_entry() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), Default::default()).unwrap();
-    let rows = JoinRows::new(store.clone(), "g", Topics::new(["t".to_owned()], 1));
+    let (_dir, store, rows) = open();
     let (mut names, mut changes, policy) = (Names::default(), Changes::default(), Policy::default());
     let name = Bytes::from("a.cz");
     let zone = |changes: &mut Changes, names: &mut Names<Payload>, attempt| {
@@ -147,9 +151,7 @@ fn the_row_of_a_part_that_was_replaced_goes_with_its_entry() {
 /// A name that has had its record is not written, and what was written of it goes; when memory is short it goes as a whole.
 #[test]
 fn a_name_that_is_done_has_no_rows_and_goes_when_memory_is_short() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), Default::default()).unwrap();
-    let rows = JoinRows::new(store, "g", Topics::new(["t".to_owned()], 1));
+    let (_dir, _, rows) = open();
     let (mut names, mut changes) = (Names::default(), Changes::default());
     let policy = Policy { address_collectors: vec!["rtt".into()], tls: false, ..Policy::default() };
     let (name, entry) = (Bytes::from("a.cz"), entry());
@@ -186,9 +188,7 @@ fn a_name_that_is_done_has_no_rows_and_goes_when_memory_is_short() {
 /// Names that were written while they were open leave nothing behind, also when memory is never short.
 #[test]
 fn names_that_ended_are_not_noted_for_ever() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), Default::default()).unwrap();
-    let rows = JoinRows::new(store, "g", Topics::new(["t".to_owned()], 1));
+    let (_dir, _, rows) = open();
     let (mut names, mut changes) = (Names::default(), Changes::default());
     let policy = Policy::default();
     for turn in 0..8 {
