@@ -10,7 +10,7 @@ mod on_kafka;
 use std::time::{Duration, Instant};
 
 use on_kafka::lab::Lab;
-use on_kafka::{Job, brokers, flow, name_of, prefix, producer};
+use on_kafka::{Job, brokers, flow, name_of, prefix, producer, sum_of};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 const NAMES: usize = 100_000;
@@ -43,17 +43,10 @@ fn main() {
         }
         let start = Instant::now();
         let job = Job::start(&brokers, &spec, &settings);
-        let count = |status: &str, key: &str| -> usize {
-            let rest = status.split_once(key).map_or("", |(_, rest)| rest);
-            rest.split(|c: char| !c.is_ascii_digit())
-                .next()
-                .and_then(|digits| digits.parse().ok())
-                .unwrap_or(0)
-        };
         let mut reused = 0;
         job.wait("requests", |status| {
-            reused = count(status, "\"reused\":");
-            count(status, "\"done\":") >= names
+            reused = sum_of(status, "reused");
+            sum_of(status, "done") >= names
         });
         // From the start of the process, which is about a second of it.
         let seconds = start.elapsed().as_secs_f64();

@@ -10,7 +10,7 @@ mod on_kafka;
 use std::time::{Duration, Instant};
 
 use on_kafka::lab::Lab;
-use on_kafka::{Job, brokers, flow, prefix, producer};
+use on_kafka::{Job, brokers, flow, prefix, producer, sum_of};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 /// Names of the lab; NAMES says another number.
@@ -24,17 +24,6 @@ const NODES: [&str; 3] = [
      follow_ups: { tls: to_process_TLS, ip: to_process_IP } }",
     "tls: { collector: tls, from: to_process_TLS, to: processed_TLS }",
 ];
-
-/// Requests of the job's only node that are done, and those that are not yet.
-fn progress(status: &str) -> (f64, f64) {
-    let after = |key: &str| {
-        let values = status.split(key).skip(1);
-        let digits =
-            values.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<f64>().ok());
-        digits.sum()
-    };
-    (after("\"done\":"), after("\"lag\":"))
-}
 
 fn main() {
     let names = std::env::var("NAMES").ok().and_then(|names| names.parse().ok()).unwrap_or(NAMES);
@@ -57,18 +46,18 @@ fn main() {
             }
             producer.flush(Duration::from_secs(60)).expect("the brokers take it");
         }
-        let (mut done, mut last) = (0.0, start);
+        let (mut done, mut last) = (0, start);
         job.wait("requests", |status| {
-            let (now, left) = progress(status);
+            let now = sum_of(status, "done");
             if now != done {
                 (done, last) = (now, Instant::now());
             }
             // How many requests there are is not known: it is over when nothing is left and nothing comes.
-            left == 0.0 && done > names as f64 / 2.0 && last.elapsed() > Duration::from_secs(3)
+            sum_of(status, "lag") == 0 && done > names / 2 && last.elapsed() > Duration::from_secs(3)
         });
         let seconds = (last - start).as_secs_f64();
         let name = node.split(':').next().unwrap_or_default();
-        let cpu = (job.cpu() - cpu) * 1e3 / done;
-        println!("{name} | {done} | {:.0} | {cpu:.2} s | {:.0} MB", done / seconds, job.peak_memory());
+        let cpu = (job.cpu() - cpu) * 1e3 / done as f64;
+        println!("{name} | {done} | {:.0} | {cpu:.2} s | {:.0} MB", done as f64 / seconds, job.peak_memory());
     }
 }

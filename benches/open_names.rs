@@ -8,7 +8,8 @@ mod on_kafka;
 
 use std::time::{Duration, Instant};
 
-use on_kafka::{Join, Part};
+use on_kafka::join::{Join, Part};
+use on_kafka::sum_of;
 
 const NAMES: usize = 1_000_000;
 /// Names before that; FIRST says another number.
@@ -25,15 +26,12 @@ fn main() {
     println!("time | memory | store | ");
     // What a job needs that has held some names and written them.
     let first = NAMES..NAMES + before;
-    first.clone().for_each(|name| [Part::Zone, Part::Rdap].iter().for_each(|part| join.write(name, *part)));
-    join.flush();
-    join.job.wait("the first names open", |status| status.contains(&format!("\"open\":{before}")));
+    join.open(first.clone(), &[Part::Zone, Part::Rdap], before);
     std::thread::sleep(Duration::from_secs(5));
     first.for_each(|name| join.write(name, Part::Dns));
     join.flush();
-    join.job.wait("the first names joined", |status| {
-        status.contains(&format!("\"complete\":{before}")) && status.contains("\"open\":0")
-    });
+    let joined = |status: &str, names| sum_of(status, "complete") == names && sum_of(status, "open") == 0;
+    join.job.wait("the first names joined", |status| joined(status, before));
     // Until the store of an idle job is settled.
     std::thread::sleep(Duration::from_secs(30));
     show(&format!("{before} names joined"));
@@ -42,14 +40,13 @@ fn main() {
         join.flush();
         show(&format!("{what} of {NAMES} names written"));
     }
-    join.job.wait("all names open", |status| status.contains(&format!("\"open\":{NAMES}")));
+    join.job.wait("all names open", |status| sum_of(status, "open") == NAMES);
     std::thread::sleep(Duration::from_secs(15));
     show("all open");
     (0..NAMES).for_each(|name| join.write(name, Part::Dns));
     join.flush();
     show("the last parts written");
-    let complete = format!("\"complete\":{}", NAMES + before);
-    join.job.wait("all names joined", |status| status.contains(&complete) && status.contains("\"open\":0"));
+    join.job.wait("all names joined", |status| joined(status, NAMES + before));
     show("all joined");
     for _ in 0..6 {
         std::thread::sleep(Duration::from_secs(10));

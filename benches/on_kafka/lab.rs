@@ -15,10 +15,15 @@ pub struct Lab {
 impl Lab {
     /// Starts a lab with at least so many names.
     pub fn start(names: usize) -> Self {
+        Self::with(names, &[])
+    }
+
+    /// Starts a lab with at least so many names and further options.
+    pub fn with(names: usize, options: &[&str]) -> Self {
         let scale = names.to_string();
         let lab = |what: &str| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_domainflow"));
-            command.args(["lab", "--scale", &scale, what]);
+            command.args(["lab", "--scale", &scale, what]).args(options);
             command
         };
         let list = lab("--names").output().expect("the program runs").stdout;

@@ -9,7 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
-use super::results::{PARTITIONS, TOPICS, results_of};
+use super::PARTITIONS;
+use crate::on_kafka::results::{TOPICS, results_of};
 use crate::on_kafka::{name_of, number_of};
 
 /// Where an IP result's key, `{"dn":"…`, has the name.

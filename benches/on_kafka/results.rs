@@ -1,4 +1,4 @@
-//! Results of realistic sizes in the topics of a join, as collectors would have left them: 11 records and about 29 kB of a name
+//! Results of realistic sizes for the topics of a join, as collectors would have left them: 11 records and about 29 kB of a name
 //! on average, with certificates, a page of 2 to 60 KiB, and four results of each of 1 to 4 addresses.
 
 use std::cmp::Reverse;
@@ -19,10 +19,7 @@ use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 
-use crate::on_kafka::name_of;
-
-/// Partitions of each topic.
-pub const PARTITIONS: usize = 8;
+use super::name_of;
 
 /// The topics, without their prefix.
 pub const TOPICS: [&str; 5] =
@@ -30,14 +27,6 @@ pub const TOPICS: [&str; 5] =
 
 /// Bytes of text from which pages are taken.
 const TEXT: usize = 4 << 20;
-
-/// The results of some names.
-pub struct Results {
-    /// How the topics begin.
-    pub prefix: String,
-    /// Bytes of the values of each name.
-    pub bytes: Vec<usize>,
-}
 
 /// Addresses of the name with this number.
 fn addresses_of(name: usize) -> usize {
@@ -54,62 +43,75 @@ pub fn results_of(name: usize) -> usize {
     4 + 4 * addresses_of(name)
 }
 
-/// A result on its way: its time, the number of its name, its topic, key and value.
-type Written = Reverse<(i64, usize, usize, String, Bytes)>;
+/// A result: its time, the number of its name, that of its topic, key and value.
+pub type Made = (i64, usize, usize, String, Bytes);
 
-impl Results {
-    /// Writes the results of `names` names, of which `rate` come in a second, to topics that exist.
-    pub async fn write(
-        brokers: &str,
-        registry: &str,
-        prefix: String,
-        format: Format,
-        names: usize,
-        rate: usize,
-    ) -> Self {
-        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .set("compression.type", "lz4")
-            .set("linger.ms", "20")
-            .create()
-            .expect("a producer");
-        let maker = Maker::new(registry, &prefix, format).await;
-        let first = SystemClock.now() - 5000 - (names * 1000 / rate) as i64;
-        let send = |Reverse((time, name, topic, key, value)): Written| {
-            let (topic, run) = (format!("{prefix}.{}", TOPICS[topic]), format!("{name:016x}"));
-            let headers = OwnedHeaders::new().insert(Header { key: "domainflow-run", value: Some(&run) });
-            let mut record = BaseRecord::to(&topic)
-                .partition(partition_of(name_of(name).as_bytes(), PARTITIONS as u32) as i32)
-                .key(&key)
-                .payload(&value[..])
-                .timestamp(time)
-                .headers(headers);
-            while let Err((_, back)) = producer.send(record) {
-                record = back;
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        };
-        let mut waiting: BinaryHeap<Written> = BinaryHeap::new();
-        let mut bytes = vec![];
-        for name in 0..names {
-            let start = first + (name * 1000 / rate) as i64;
-            while waiting.peek().is_some_and(|Reverse((time, ..))| *time < start) {
-                send(waiting.pop().expect("it is there"));
-            }
-            let results = maker.results(name);
-            bytes.push(results.iter().map(|(.., value)| value.len()).sum());
-            waiting.extend(
-                results
-                    .into_iter()
-                    .map(|(after, topic, key, value)| Reverse((start + after, name, topic, key, value))),
-            );
+/// The run of a name's results.
+pub fn run_of(name: usize) -> String {
+    format!("{name:016x}")
+}
+
+/// Makes the results of `names` names, of which `rate` come in a second, for topics that begin with `prefix`, and shows
+/// them in the order of their times; bytes of the values of each name.
+pub async fn make(
+    registry: &str,
+    prefix: &str,
+    format: Format,
+    (names, rate): (usize, usize),
+    mut show: impl FnMut(Made),
+) -> Vec<usize> {
+    let maker = Maker::new(registry, prefix, format).await;
+    let first = SystemClock.now() - 5000 - (names * 1000 / rate) as i64;
+    let mut waiting: BinaryHeap<Reverse<Made>> = BinaryHeap::new();
+    let mut bytes = vec![];
+    for name in 0..names {
+        let start = first + (name * 1000 / rate) as i64;
+        while waiting.peek().is_some_and(|Reverse((time, ..))| *time < start) {
+            show(waiting.pop().expect("it is there").0);
         }
-        while let Some(result) = waiting.pop() {
-            send(result);
-        }
-        producer.flush(Duration::from_secs(120)).expect("the brokers take it");
-        Self { prefix, bytes }
+        let results = maker.results(name);
+        bytes.push(results.iter().map(|(.., value)| value.len()).sum());
+        let at = |(after, topic, key, value)| Reverse((start + after, name, topic, key, value));
+        waiting.extend(results.into_iter().map(at));
     }
+    while let Some(Reverse(result)) = waiting.pop() {
+        show(result);
+    }
+    bytes
+}
+
+/// Writes such results to topics that exist.
+pub async fn write(
+    brokers: &str,
+    registry: &str,
+    prefix: &str,
+    format: Format,
+    partitions: usize,
+    names: (usize, usize),
+) -> Vec<usize> {
+    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("compression.type", "lz4")
+        .set("linger.ms", "20")
+        .create()
+        .expect("a producer");
+    let send = |(time, name, topic, key, value): Made| {
+        let (topic, run) = (format!("{prefix}.{}", TOPICS[topic]), run_of(name));
+        let headers = OwnedHeaders::new().insert(Header { key: "domainflow-run", value: Some(&run) });
+        let mut record = BaseRecord::to(&topic)
+            .partition(partition_of(name_of(name).as_bytes(), partitions as u32) as i32)
+            .key(&key)
+            .payload(&value[..])
+            .timestamp(time)
+            .headers(headers);
+        while let Err((_, back)) = producer.send(record) {
+            record = back;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let bytes = make(registry, prefix, format, names, send).await;
+    producer.flush(Duration::from_secs(120)).expect("the brokers take it");
+    bytes
 }
 
 /// Makes results out of a joined record of the lab.
