@@ -10,7 +10,7 @@ mod on_kafka;
 
 use std::time::Instant;
 
-use on_kafka::join::{Join, Part};
+use on_kafka::join::{EARLIER, Join, Part};
 use on_kafka::sum_of;
 
 const OPEN: &str = "10000 1000000";
@@ -37,15 +37,15 @@ fn main() {
         let reader = join.joined();
         // Caches and connections, before anything is timed.
         let mut next = open..open + WARM;
-        join.open(next.clone(), &[Part::Zone, Part::Rdap], open + WARM);
-        join.complete(next.clone(), WARM as f64, &reader);
+        join.open(next.clone(), &EARLIER, open + WARM);
+        join.complete(next.clone(), WARM, WARM as f64, &reader);
         for (turn, rate) in rates.iter().enumerate() {
             next = next.end..next.end + rate * seconds;
             let names = next.clone();
             join.job.wait("their grace", |status| sum_of(status, "open") == open);
-            join.open(names.clone(), &[Part::Zone, Part::Rdap], open + names.len());
+            join.open(names.clone(), &EARLIER, open + names.len());
             let (memory, store) = (join.job.memory(), join.job.store());
-            let took = join.complete(names, *rate as f64, &reader);
+            let took = join.complete(names.clone(), names.len(), *rate as f64, &reader);
             let p99 = took.at(99);
             fewest.extend((fewest.len() == turn).then_some(p99));
             println!(

@@ -26,6 +26,9 @@ pub enum Part {
     Dns,
 }
 
+/// What a name has before its last part.
+pub const EARLIER: [Part; 2] = [Part::Zone, Part::Rdap];
+
 /// How long names took from the writing of their last part to the reading of their record, and what that cost.
 pub struct Latency {
     /// Of each name, the shortest first.
@@ -102,24 +105,27 @@ impl Join {
         consumer
     }
 
-    /// Writes parts of these names and waits until so many names are open.
+    /// Writes these parts of these names and waits until so many names are open.
     pub fn open(&self, names: Range<usize>, parts: &[Part], open: usize) {
         names.for_each(|name| parts.iter().for_each(|part| self.write(name, *part)));
         self.flush();
         self.job.wait("open names", |status| sum_of(status, "open") == open);
     }
 
-    /// Writes the last parts of these names, of which nothing else is missing, `rate` a second, and reads their records
-    /// with `reader`, whom nobody else's wait for.
-    pub fn complete(&self, names: Range<usize>, rate: f64, reader: &BaseConsumer) -> Latency {
+    /// Writes the last parts of these names, `rate` a second, and reads their records with `reader`, whom nobody else's wait
+    /// for. The first `open` of them are open; of the others the first parts are written so many names ahead.
+    pub fn complete(&self, names: Range<usize>, open: usize, rate: f64, reader: &BaseConsumer) -> Latency {
         let (cpu, cuts, start) = (self.job.cpu(), self.job.counter("domainflow_cuts_total"), Instant::now());
         let (mut written, mut took) = (vec![start; names.len()], vec![]);
         let mut next = 0;
         while took.len() < names.len() {
             assert!(start.elapsed() < LIMIT, "{} of {} names were joined", took.len(), names.len());
             while next < names.len() && start.elapsed().as_secs_f64() >= next as f64 / rate {
+                let name = names.start + next;
+                let ahead = (name + open < names.end).then_some(name + open);
+                ahead.iter().for_each(|name| EARLIER.iter().for_each(|part| self.write(*name, *part)));
                 written[next] = Instant::now();
-                self.write(names.start + next, Part::Dns);
+                self.write(name, Part::Dns);
                 next += 1;
             }
             if let Some(Ok(message)) = reader.poll(Duration::from_millis(1)) {
