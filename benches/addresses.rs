@@ -28,7 +28,7 @@ fn main() {
         if turn == 0 {
             // The first job makes the topics; the requests are all there before one is read.
             drop(Job::start(&brokers, &spec, &settings));
-            let producer = producer(&brokers);
+            let producer = producer(&brokers, 1);
             for name in 0..names {
                 let (name, address) = (name_of(name), name.wrapping_mul(2_654_435_761) % ADDRESSES);
                 let address = format!("127.80.{}.{}", address / 250, address % 250 + 1);

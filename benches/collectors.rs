@@ -35,7 +35,7 @@ fn main() {
         let job = Job::start(&brokers, &flow(&text, &format!("{topics}-{turn}"), &topics), &settings);
         let (start, cpu) = (Instant::now(), job.cpu());
         if turn == 0 {
-            let producer = producer(&brokers);
+            let producer = producer(&brokers, 1);
             let topic = format!("{topics}.to_process_zone");
             for name in &lab.names {
                 // Without a value the request is the usual one.

@@ -1,7 +1,8 @@
 //! Why: downstream services see a record when its transaction is committed; how often that is, and what it costs, is a choice.
 //! What: names joined by a process on Kafka, from the writing of the last part to the reading of the record by a consumer of
-//! committed records; cuts a second, and processor time of the job for a name. First parts are there seconds before. At first
-//! how many come through when all parts of all names are written at once, then a few rates and half of that.
+//! committed records; cuts a second, and processor time of the job for a name. At first how many come through when all parts
+//! of all names are written at once; then a few rates, with all but the last part some seconds before; then half of what came
+//! through, with the parts of a name together again.
 //! Knobs: RATES of names a second, SECONDS of each; needs a running Kafka (`scripts/servers/servers.sh up`).
 
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
@@ -25,9 +26,11 @@ fn main() {
     println!("names/s | p50 | p99 | max | cuts/s | CPU of the job for a name");
     let most = AT_ONCE as f64 / measure("at once", AT_ONCE, 0, f64::INFINITY).seconds;
     println!("{most:.0} | the most");
-    for rate in rates.split(' ').map(|rate| rate.parse().expect("names a second")).chain([most / 2.0]) {
+    for rate in rates.split_whitespace().map(|rate| rate.parse().expect("names a second")) {
         measure(&format!("{rate:.0}"), (rate * seconds) as usize, (rate * AHEAD) as usize, rate);
     }
+    let half = most / 2.0;
+    measure(&format!("{half:.0}"), (half * seconds) as usize, 0, half);
 }
 
 /// So many names, of which some are open before the first is complete.

@@ -76,7 +76,7 @@ impl Bench {
         };
         let cpu = || jobs.iter().map(Job::cpu).sum::<f64>();
         let (start, before, topic) = (Instant::now(), cpu(), format!("{topics}.to_process_zone"));
-        let producer = producer(&self.brokers);
+        let producer = producer(&self.brokers, 1);
         for name in &self.lab.names {
             // Without a value the request is the usual one.
             producer

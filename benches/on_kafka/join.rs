@@ -14,7 +14,9 @@ pub struct Join {
     pub job: Job,
     brokers: String,
     prefix: String,
-    producer: ThreadedProducer<DefaultProducerContext>,
+    /// Of last parts, and of those that have time: one request for each would keep the broker from all else.
+    prompt: ThreadedProducer<DefaultProducerContext>,
+    patient: ThreadedProducer<DefaultProducerContext>,
 }
 
 /// A part of a name.
@@ -50,8 +52,8 @@ impl Join {
         let (brokers, prefix) = (brokers(), prefix());
         let spec = flow(include_str!("../../dataflows/join.yaml"), &prefix, &prefix);
         let job = Job::start(&brokers, &spec, settings);
-        let producer = producer(&brokers);
-        Self { job, brokers, prefix, producer }
+        let (prompt, patient) = (producer(&brokers, 1), producer(&brokers, 100));
+        Self { job, brokers, prefix, prompt, patient }
     }
 
     /// Writes a part of the name with this number; it is on its way when this returns.
@@ -80,7 +82,8 @@ impl Join {
         let headers = rdkafka::message::OwnedHeaders::new()
             .insert(rdkafka::message::Header { key: "domainflow-run", value: Some(&run) });
         let mut record = BaseRecord::to(&topic).key(&key).payload(&value).headers(headers);
-        while let Err((_, back)) = self.producer.send(record) {
+        let producer = if matches!(part, Part::Dns) { &self.prompt } else { &self.patient };
+        while let Err((_, back)) = producer.send(record) {
             record = back;
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -88,7 +91,9 @@ impl Join {
 
     /// Waits until the brokers have everything.
     pub fn flush(&self) {
-        self.producer.flush(Duration::from_secs(300)).expect("the brokers take it");
+        for producer in [&self.patient, &self.prompt] {
+            producer.flush(Duration::from_secs(300)).expect("the brokers take it");
+        }
     }
 
     /// A consumer of the joined records that can be read.

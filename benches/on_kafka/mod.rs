@@ -81,11 +81,13 @@ pub fn flow(text: &str, name: &str, prefix: &str) -> String {
     spec + &format!("\ndead_letters: {prefix}.dead_letters\n")
 }
 
-/// A producer that takes whatever comes.
-pub fn producer(brokers: &str) -> ThreadedProducer<DefaultProducerContext> {
+/// A producer that takes whatever comes and holds it back for so many milliseconds. Beyond a few requests at once it waits,
+/// so that a busy broker gets fewer and larger ones.
+pub fn producer(brokers: &str, linger: u32) -> ThreadedProducer<DefaultProducerContext> {
     ClientConfig::new()
         .set("bootstrap.servers", brokers)
-        .set("linger.ms", "1")
+        .set("linger.ms", linger.to_string())
+        .set("max.in.flight.requests.per.connection", "4")
         .set("partitioner", "murmur2_random")
         .set("queue.buffering.max.messages", "10000000")
         .create()
