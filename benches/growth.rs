@@ -1,7 +1,7 @@
 //! Why: what a name costs must not depend on how many others are held.
 //! What: a join on Kafka in which some names stay open, with one part of each; memory of the job and size of its store then,
 //! and how long other names take from the writing of their last part to the reading of their record by a consumer of
-//! committed records. The last column is p99 over that of the fewest open names.
+//! committed records, p99 over that of the first number of open names, and processor time of the job.
 //! Knobs: OPEN and RATES, each a list, SECONDS of each rate; needs a running Kafka (`scripts/servers/servers.sh up`).
 
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
@@ -29,7 +29,9 @@ fn main() {
     };
     let (rates, seconds) = (list("RATES", RATES), list("SECONDS", &SECONDS.to_string())[0]);
     let mut fewest = vec![];
-    println!("open names | written in | memory | store | names/s | p50 | p99 | max | p99 over the first");
+    println!(
+        "open names | written in | memory | store | names/s | p50 | p99 | max | p99 over the first | CPU of the job for a name"
+    );
     for open in list("OPEN", OPEN) {
         let (join, start) = (Join::start(&SETTINGS), Instant::now());
         join.open(0..open, &[Part::Zone], open);
@@ -49,10 +51,11 @@ fn main() {
             let p99 = took.at(99);
             fewest.extend((fewest.len() == turn).then_some(p99));
             println!(
-                "{open} | {written:.0} s | {memory:.0} MB | {store:.0} MB | {rate} | {:.0} ms | {p99:.0} ms | {:.0} ms | {:.2}",
+                "{open} | {written:.0} s | {memory:.0} MB | {store:.0} MB | {rate} | {:.0} ms | {p99:.0} ms | {:.0} ms | {:.2} | {:.0} µs",
                 took.at(50),
                 took.at(100),
                 p99 / fewest[turn],
+                took.cpu * 1e6,
             );
         }
     }
