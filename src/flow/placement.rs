@@ -114,27 +114,29 @@ struct Seen {
 }
 
 /// Refuses a flow whose join would read results in the wrong partitions, by the newest that its group has not read. A few
-/// of many are only told.
-pub async fn check_placement(
+/// of many are only told. The look begins with this call, on a thread of its own; what comes back waits for it.
+pub fn check_placement(
     plan: &Plan,
     topics: &Topics,
     transport: Arc<dyn Transport>,
-) -> Result<(), Failure> {
+) -> impl Future<Output = Result<(), Failure>> + use<> {
     // What a way of the flow writes is in its place.
     let foreign = |topic: &str| plan.repartitions.iter().all(|way| way.to != topic);
     let inputs = plan.join.iter().flat_map(|join| &join.from).filter(|(_, topic)| foreign(topic));
     let inputs: BTreeMap<Topic, PartKind> =
         inputs.filter_map(|(kind, topic)| Some((topics.find(topic)?, *kind))).collect();
     let of = topics.clone();
-    let looked = tokio::task::spawn_blocking(move || look(&inputs, &of, transport.as_ref())).await;
-    for seen in looked.map_err(|_| IoError::Stopped)??.into_values() {
-        let Seen { records, elsewhere, example: Some(example) } = seen else { continue };
-        if elsewhere * STRAY > records {
-            return Err(PlacementError { example, elsewhere, seen: records }.into());
+    let looking = tokio::task::spawn_blocking(move || look(&inputs, &of, transport.as_ref()));
+    async move {
+        for seen in looking.await.map_err(|_| IoError::Stopped)??.into_values() {
+            let Seen { records, elsewhere, example: Some(example) } = seen else { continue };
+            if elsewhere * STRAY > records {
+                return Err(PlacementError { example, elsewhere, seen: records }.into());
+            }
+            tracing::warn!(hint = REMEDY, "{example}");
         }
-        tracing::warn!(hint = REMEDY, "{example}");
+        Ok(())
     }
-    Ok(())
 }
 
 fn look(

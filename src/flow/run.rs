@@ -77,7 +77,8 @@ impl Flow {
     pub async fn start(parts: FlowParts) -> Result<Self, Failure> {
         let FlowParts { plan, topics, transport, group, store, schemas, collectors, settings, meters, clock } =
             parts;
-        check_placement(&plan, &topics, transport.clone()).await?;
+        // The look takes as long as the workers take to start.
+        let placed = check_placement(&plan, &topics, transport.clone());
         let failure = Arc::new(FailureSlot::new(meters.clone()));
         let failed: Arc<dyn Fn(IoError) + Send + Sync> = {
             let failure = failure.clone();
@@ -198,12 +199,13 @@ impl Flow {
             failed,
             collectors.limiter,
         ));
-        let subscription = match transport.subscribe(&inputs, assignments.clone()) {
+        let subscribed = placed.await.and_then(|()| Ok(transport.subscribe(&inputs, assignments.clone())?));
+        let subscription = match subscribed {
             Ok(subscription) => subscription,
             Err(error) => {
                 workers.abandon();
                 workers.join();
-                return Err(error.into());
+                return Err(error);
             }
         };
         Ok(Self { workers, assignments, subscription, failure, meters })

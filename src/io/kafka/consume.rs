@@ -17,6 +17,7 @@ use rdkafka::message::Message;
 use super::context::{GroupContext, Rebalance, siblings};
 use super::positions::{self, POSITIONS_WITHIN};
 use super::reader::QueueReader;
+use super::topics::learn_leaders;
 use crate::io::{IoError, Owner, Position, Reader, Readers, Start, Subscription, Topic, Topics};
 
 /// The consumer of a group, shared by the polling thread, the readers and the committers.
@@ -79,6 +80,8 @@ struct Member {
 
 impl Member {
     fn run(mut self, stop: &AtomicBool) {
+        // Meanwhile the group forms.
+        learn_leaders(&self.consumer, &self.topics, &self.inputs);
         if let Err(error) = self.poll_until(|_| stop.load(Ordering::Acquire)) {
             self.owner.failed(error);
         }

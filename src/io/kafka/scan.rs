@@ -13,6 +13,7 @@ use super::KafkaConfig;
 use super::context::LogContext;
 use super::positions::{POSITIONS_WITHIN, ask};
 use super::reader::copy;
+use super::topics::learn_leaders;
 use crate::clock::Millis;
 use crate::io::{IoError, Topic, Topics, Visit, VisitNewest};
 
@@ -94,6 +95,8 @@ fn scanner(config: &KafkaConfig, isolation: &str) -> Result<Scanner, IoError> {
     // The client wants the name of a group for any consumer; nothing is ever committed under it.
     let mut settings = config.consumer("domainflow-scan");
     settings.set("isolation.level", isolation);
+    // The end of a partition is told when there was nothing behind it for so long.
+    settings.set("fetch.wait.max.ms", "5");
     settings.create_with_context(LogContext).map_err(IoError::Settings)
 }
 
@@ -126,20 +129,21 @@ fn read(consumer: &Scanner, name: &str, list: &TopicPartitionList, visit: Visit<
     Ok(())
 }
 
-/// Shows the last `count` records of each partition of several topics, or what can be had of them soon. The ends of
+/// Shows the last `last` records of each partition of several topics, or what can be had of them soon. The ends of
 /// transactions count as records.
 pub(super) fn newest(
     config: &KafkaConfig,
     topics: &Topics,
     of: &[Topic],
-    count: i64,
+    last: i64,
     visit: VisitNewest<'_>,
 ) -> Result<(), IoError> {
     let consumer = scanner(config, "read_committed")?;
+    learn_leaders(&consumer, topics, of);
     let mut list = TopicPartitionList::new();
     for &topic in of {
         for partition in 0..topics.partitions_of(topic) {
-            let (name, tail) = (topics.name(topic), Offset::OffsetTail(count));
+            let (name, tail) = (topics.name(topic), Offset::OffsetTail(last));
             list.add_partition_offset(name, partition as i32, tail).map_err(IoError::Read)?;
         }
     }

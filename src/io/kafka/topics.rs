@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use super::KafkaConfig;
 use super::context::LogContext;
-use crate::io::{IoError, Topics};
+use crate::io::{IoError, Topic, Topics};
 
 /// How long a broker may take to answer at start.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -47,6 +47,18 @@ pub(super) fn counted(config: &KafkaConfig, topics: Topics) -> Result<Topics, Io
         .map(|(name, count)| format!("{name} has {count}, not {expected}"))
         .collect();
     if wrong.is_empty() { Ok(topics.counted(partitions_of)) } else { Err(IoError::Partitions(wrong)) }
+}
+
+/// Has a client know who leads the partitions of topics. One that is assigned partitions without knowing it waits for half a
+/// second before it asks where they begin or end; so it also does if this fails.
+pub(super) fn learn_leaders<C: ConsumerContext>(consumer: &BaseConsumer<C>, topics: &Topics, of: &[Topic]) {
+    for topic in of {
+        let topic = topics.name(*topic);
+        if let Err(error) = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN) {
+            tracing::warn!(%error, topic, "asking who leads the partitions");
+            break;
+        }
+    }
 }
 
 /// How often the brokers are asked whether new topics can be used.
