@@ -1,5 +1,7 @@
-//! Why: the join copies the bytes of its parts instead of decoding and encoding them; this is what that is worth.
-//! What: a joined record made of encoded parts, by splicing and by decoding all of them and encoding the whole.
+//! Why: the join copies the bytes of its parts instead of decoding and encoding them; this is what that is worth. Collectors
+//! do decode and encode, and are to pay no more than what the Avro crate itself takes.
+//! What: a joined record made of encoded parts, by splicing and by decoding all of them and encoding the whole; results decoded
+//! and encoded by the codecs of their topics, and by a reader and a writer of the crate that are made once.
 //! Knobs: the record is `benches/record.json`, one of the lab's, with a page and four results for each address.
 
 mod paired;
@@ -8,6 +10,8 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::writer::datum::GenericDatumWriter;
 use bytes::Bytes;
 use domainflow::codec::{
     ByCollector, DecodeError, FolderRegistry, Format, JoinedParts, PartKind, PartReader, Reading, Schemas,
@@ -19,11 +23,57 @@ use futures_util::FutureExt;
 /// Times that a record is made in one round.
 const TIMES: usize = 500;
 
+/// Times that a result is decoded and encoded in one round.
+const RESULTS: usize = 5000;
+
+/// Bytes before the datum of a value (Confluent's wire format).
+const FRAME: usize = 5;
+
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");
     for format in [Format::Avro, Format::Json] {
         runtime.block_on(bench(format));
     }
+    runtime.block_on(bench_codecs());
+}
+
+/// The results of one name, one by one.
+async fn bench_codecs() {
+    let dir = tempfile::tempdir().expect("a folder for the schemas");
+    let schemas = Schemas::new(Arc::new(FolderRegistry::open(dir.path()).expect("an empty registry")));
+    let joined: AllCollectedData = Wire::from_json(include_bytes!("record.json")).expect("a joined record");
+    let dns = codec(Format::Avro, "processed_DNS", &schemas).await;
+    compare_codec("DNS", &dns, &joined.dns_result);
+    let tls = codec(Format::Avro, "processed_TLS", &schemas).await;
+    compare_codec("TLS", &tls, joined.tls_result.as_ref().expect("a page"));
+    let rdap = codec(Format::Avro, "processed_RDAP_DN", &schemas).await;
+    compare_codec("RDAP", &rdap, joined.rdap_domain_result.as_ref().expect("RDAP"));
+    let ip = codec(Format::Avro, "collected_IP_data", &schemas).await;
+    let of_addresses = joined.ip_results.iter().flat_map(|by_address| by_address.0.values());
+    let first = of_addresses.flat_map(|results| results.0.values()).next().expect("an address");
+    compare_codec("an address's", &ip, first);
+}
+
+/// A result of `T` through the codec of its topic, and through the crate alone.
+fn compare_codec<T: Wire + PartialEq + std::fmt::Debug>(what: &str, topic: &TopicCodec<T>, result: &T) {
+    let value = topic.encode(result).expect("a result");
+    let reader = GenericDatumReader::builder(T::schema()).human_readable(false).build().expect("a schema");
+    let writer = GenericDatumWriter::builder(T::schema()).human_readable(false).build().expect("a schema");
+    let bare = || {
+        // A byte and the number of the schema come first.
+        let decoded: T = reader.read_deser(&mut &value[FRAME..]).expect("a result");
+        let mut encoded = value[..FRAME].to_vec();
+        writer.write_ser(&mut encoded, &decoded).expect("a result");
+        Bytes::from(encoded)
+    };
+    let ours = || topic.encode(&now(topic.decode(&value))).expect("a result");
+    assert_eq!((ours(), bare()), (value.clone(), value.clone()), "both write what was there");
+    paired::compare(
+        &format!("Avro, a {what} result of {} bytes, decoded and encoded", value.len()),
+        RESULTS,
+        ("codec of the topic", || (0..RESULTS).for_each(|_| drop(black_box(ours())))),
+        ("bare apache-avro", || (0..RESULTS).for_each(|_| drop(black_box(bare())))),
+    );
 }
 
 async fn bench(format: Format) {

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{AvroSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +18,12 @@ use crate::model::{
 pub trait Wire: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// The schema it is written with.
     fn schema() -> &'static Schema;
+
+    /// Reads what was written with that schema. Made once, since it looks up every name of the schema.
+    fn datum_reader() -> &'static GenericDatumReader<'static>;
+
+    /// Writes with that schema.
+    fn datum_writer() -> &'static GenericDatumWriter<'static>;
 
     /// The Parsing Canonical Form of its schema: what tells whether two schemas write the same bytes (Avro 1.12).
     fn canonical_form() -> &'static str;
@@ -44,12 +52,31 @@ pub struct RecordSchema {
     pub schema: fn() -> &'static Schema,
 }
 
+/// Why a reader and a writer of our schemas can be made.
+const DEFINED: &str = "a derived schema defines every name it uses";
+
 macro_rules! wire {
     ($($record:ty = $topic:literal $({ $($method:item)* })?),* $(,)?) => {
         $(impl Wire for $record {
             fn schema() -> &'static Schema {
                 static SCHEMA: LazyLock<Schema> = LazyLock::new(<$record>::get_schema);
                 &SCHEMA
+            }
+
+            fn datum_reader() -> &'static GenericDatumReader<'static> {
+                static READER: LazyLock<GenericDatumReader<'static>> = LazyLock::new(|| {
+                    let reader = GenericDatumReader::builder(<$record as Wire>::schema()).human_readable(false);
+                    reader.build().expect(DEFINED)
+                });
+                &READER
+            }
+
+            fn datum_writer() -> &'static GenericDatumWriter<'static> {
+                static WRITER: LazyLock<GenericDatumWriter<'static>> = LazyLock::new(|| {
+                    let writer = GenericDatumWriter::builder(<$record as Wire>::schema()).human_readable(false);
+                    writer.build().expect(DEFINED)
+                });
+                &WRITER
             }
 
             fn canonical_form() -> &'static str {

@@ -4,7 +4,6 @@ use std::io::Write;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use apache_avro::writer::datum::GenericDatumWriter;
 
 use super::resolve::Resolution;
 use crate::codec::{DecodeError, SchemaId, Wire};
@@ -12,11 +11,7 @@ use crate::codec::{DecodeError, SchemaId, Wire};
 /// Reads a datum that was written with our schema of `T`, to its last byte.
 pub fn read_ours<T: Wire>(datum: &[u8]) -> Result<T, DecodeError> {
     let mut rest = datum;
-    let reader = GenericDatumReader::builder(T::schema())
-        .human_readable(false)
-        .build()
-        .map_err(DecodeError::malformed)?;
-    let record = reader.read_deser(&mut rest).map_err(DecodeError::malformed)?;
+    let record = T::datum_reader().read_deser(&mut rest).map_err(DecodeError::malformed)?;
     match rest {
         [] => Ok(record),
         rest => Err(DecodeError::malformed(format!("{} bytes too many", rest.len()))),
@@ -25,11 +20,7 @@ pub fn read_ours<T: Wire>(datum: &[u8]) -> Result<T, DecodeError> {
 
 /// Appends the datum of `record` to `to`.
 pub fn write_ours<T: Wire>(record: &T, to: &mut impl Write) -> Result<(), DecodeError> {
-    let writer = GenericDatumWriter::builder(T::schema())
-        .human_readable(false)
-        .build()
-        .map_err(DecodeError::malformed)?;
-    writer.write_ser(to, record).map(drop).map_err(DecodeError::malformed)
+    T::datum_writer().write_ser(to, record).map(drop).map_err(DecodeError::malformed)
 }
 
 /// A schema that is not ours.
