@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,7 +25,7 @@ const FEW: usize = 4096;
 /// whatever the runs: the caller answers a [`Step::HandOver`] of the first with [`Names::hand_over`].
 pub struct Names<P> {
     /// Those that are awake.
-    entries: HashMap<Bytes, Vec<Entry<P>>>,
+    entries: HashMap<Bytes, Vec<Entry<P>>, RandomState>,
     resting: Resting,
     /// At least one time at or before the due time of each entry that is awake, with its name. Stale times are harmless while
     /// they are few.
@@ -42,7 +43,7 @@ impl<P> Default for Names<P> {
 impl<P> Names<P> {
     /// No names; these outages were before.
     pub fn new(outages: Outages) -> Self {
-        let (entries, resting, timers) = (HashMap::new(), Resting::default(), BTreeSet::new());
+        let (entries, resting, timers) = (HashMap::default(), Resting::default(), BTreeSet::new());
         Self { entries, resting, timers, open: 0, outages }
     }
 }

@@ -25,7 +25,7 @@ pub use outcome::{Outcome, Reusable, Verdict};
 pub use rdap::RDAPDomainResult;
 pub use request::{DNSRequest, IPRequest, RDAPDomainRequest, ZoneRequest};
 pub use status::{STATUSES, Status, StatusInfo};
-pub use subject::{Subject, SubjectError};
+pub use subject::{Subject, SubjectError, name_in, pair_in};
 pub use tls::{Certificate, TLSData, TLSResult};
 pub use wire::{Der, FreeJson, TextMap, Timestamp};
 pub use zone::{SOARecord, ZoneInfo, ZoneResult};

@@ -10,16 +10,15 @@ use crate::collect::catalogue::FollowUp;
 use crate::flow::headers::{COLLECTORS, CUT, NOT_ASKED, RUN};
 use crate::io::{Headers, RawRecord};
 use crate::join::{Arrival, DnsFacts, LeftOut, PartId};
-use crate::model::{Subject, SubjectError};
+use crate::model::{SubjectError, name_in, pair_in};
 
 /// The name of a result's key, and the address on topics of addresses.
 pub fn subject(kind: PartKind, key: Option<&Bytes>) -> Result<(Bytes, Option<Arc<str>>), SubjectError> {
     match kind {
-        PartKind::Ip => {
-            let subject = Subject::of_address(key)?;
-            Ok((subject.name.into(), subject.address.map(Arc::from)))
+        PartKind::Ip => pair_in(key).map(|(name, address)| (name, Some(address))),
+        PartKind::Zone | PartKind::Dns | PartKind::Tls | PartKind::Rdap => {
+            name_in(key).map(|name| (name, None))
         }
-        _ => Ok((Subject::of_name(key)?.key, None)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The joined record of a name: its parts spliced without being read again, and headers that say how whole it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -31,28 +31,32 @@ pub(super) fn emit(
         _ => &counts.revisions,
     };
     counter.fetch_add(1, Ordering::Relaxed);
-    let mut bodies: HashMap<&PartId, Bytes> = HashMap::with_capacity(entry.slots().len());
+    let mut bodies = Vec::with_capacity(entry.slots().len());
     for slot in entry.slots() {
-        let body = setup.rows.payload(partition, name, entry.window.text(), &slot.part, &slot.payload)?;
-        bodies.insert(&slot.part, body);
+        bodies.push(setup.rows.payload(partition, name, entry.window.text(), &slot.part, &slot.payload)?);
     }
-    let body = |part: &PartId| bodies.get(part).map(|body| &body[..]);
-    let zone = entry.slot(&PartId::Zone).filter(|zone| zone.status.ok());
+    let [mut zone, mut dns, mut tls, mut rdap] = [None; 4];
     let mut addresses: BTreeMap<&str, ByCollector<'_>> =
         entry.addresses().iter().map(|address| (&**address, Vec::new())).collect();
-    for slot in entry.slots() {
-        if let PartId::Ip { address, collector } = &slot.part {
-            let body = bodies.get(&slot.part).map_or(&[][..], |body| &body[..]);
-            addresses.entry(address).or_default().push((collector, body));
+    for (slot, body) in entry.slots().iter().zip(&bodies) {
+        let body = Some(&body[..]);
+        match &slot.part {
+            PartId::Zone => zone = body.filter(|_| slot.status.ok()),
+            PartId::Dns => dns = body,
+            PartId::Tls => tls = body,
+            PartId::Rdap => rdap = body,
+            PartId::Ip { address, collector } => {
+                addresses.entry(address).or_default().extend(body.map(|body| (&**collector, body)));
+            }
         }
     }
     let missing: Vec<(String, String)> =
         entry.missing(&setup.policy).map(|(part, why)| (part.to_string(), why.to_string())).collect();
     let parts = JoinedParts {
-        zone: zone.and_then(|zone| body(&zone.part)),
-        dns: body(&PartId::Dns).unwrap_or_default(),
-        tls: body(&PartId::Tls),
-        rdap: body(&PartId::Rdap),
+        zone,
+        dns: dns.unwrap_or_default(),
+        tls,
+        rdap,
         addresses: (!entry.addresses().is_empty()).then(|| addresses.into_iter().collect()),
         missing: &missing,
     };

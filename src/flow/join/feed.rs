@@ -211,9 +211,8 @@ impl ResultFeed {
     }
 
     /// Fills the fronts of a partition's inputs that are empty.
-    fn fill(&mut self, partition: u32) {
+    fn fill(&mut self, partition: u32, now: Millis) {
         let Some(aligned) = self.partitions.get_mut(&partition) else { return };
-        let now = self.setup.clock.now();
         for (input, parts) in aligned.inputs.iter_mut().zip(&self.setup.parts) {
             let fetched = match std::mem::replace(&mut input.front, Front::End) {
                 ready @ Front::Ready(_) => {
@@ -249,10 +248,11 @@ impl ResultFeed {
 
     /// Takes a turn of one partition.
     fn take(&mut self, partition: u32, batch: &mut Vec<JoinItem>) -> Turn {
-        let fed = Fed::look(&self.setup.fed_by, &self.shared.moving, self.setup.clock.now());
+        // A turn takes about a millisecond.
+        let now = self.setup.clock.now();
+        let fed = Fed::look(&self.setup.fed_by, &self.shared.moving, now);
         for _ in 0..TURN {
-            self.fill(partition);
-            let now = self.setup.clock.now();
+            self.fill(partition, now);
             let Some(aligned) = self.partitions.get_mut(&partition) else { break };
             if aligned.muted && aligned.inputs.iter().all(Input::caught_up) {
                 aligned.muted = false;

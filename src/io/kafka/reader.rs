@@ -66,29 +66,21 @@ fn next(
 
 /// Copies a message out of the client's fetch buffer, which it would pin as a whole, into one piece of memory.
 pub(super) fn copy(message: &BorrowedMessage<'_>) -> Fetched {
-    let (key, value) = (message.key(), message.payload());
+    let (key, value, headers) = (message.key(), message.payload(), message.headers());
+    let headers = || headers.into_iter().flat_map(|headers| headers.iter());
     let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
-    let mut copy = BytesMut::with_capacity(length(key) + length(value));
-    let mut take = |part: Option<&[u8]>| -> Option<Bytes> {
-        let part = part?;
+    let in_headers: usize = headers().map(|header| length(header.value)).sum();
+    let mut copy = BytesMut::with_capacity(length(key) + length(value) + in_headers);
+    let mut take = |part: &[u8]| -> Bytes {
         copy.extend_from_slice(part);
-        Some(copy.split().freeze())
+        copy.split().freeze()
     };
-    let (key, value) = (take(key), take(value));
-    let headers = message.headers().map(|headers| {
-        headers
-            .iter()
-            .map(|header| (header.key.to_owned(), Bytes::copy_from_slice(header.value.unwrap_or_default())))
-            .collect()
-    });
+    let (key, value) = (key.map(&mut take), value.map(&mut take));
+    let headers = headers().map(|header| (header.key.to_owned(), take(header.value.unwrap_or_default())));
+    let headers = Headers(headers.collect());
     Fetched {
         offset: message.offset(),
-        record: RawRecord {
-            key,
-            value,
-            headers: Headers(headers.unwrap_or_default()),
-            time: message.timestamp().to_millis().unwrap_or(0),
-        },
+        record: RawRecord { key, value, headers, time: message.timestamp().to_millis().unwrap_or(0) },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 
 use super::{EntryRow, Payload, in_memory};
 use crate::join::{Entry, Names, PartId, Policy, Window};
@@ -14,7 +15,7 @@ pub(super) const FEW: usize = 1024;
 /// Which entries of a partition differ from their rows, and which rows are not needed any more.
 #[derive(Default)]
 pub struct Changes {
-    pub(super) changed: HashSet<Id>,
+    pub(super) changed: HashSet<Id, RandomState>,
     /// Entries that ended or have parts replaced, with the parts that have rows: deleted one by one, since a range of
     /// deletions for each name slows every reading and takes memory until it is compacted.
     pub(super) outdated: HashMap<Id, Vec<PartId>>,
