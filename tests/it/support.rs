@@ -169,7 +169,22 @@ fn request(address: &str, what: &str, body: &str) -> Option<(u16, String)> {
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let code = head.split(' ').nth(1)?.parse().ok()?;
-    Some((code, body.to_owned()))
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Some((code, if chunked { whole(body)? } else { body.to_owned() }))
+}
+
+/// A body that came in chunks (RFC 9112, 7.1); `None` if the last is not there.
+fn whole(mut chunks: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (length, rest) = chunks.split_once("\r\n")?;
+        let length = usize::from_str_radix(length.split(';').next()?.trim(), 16).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.push_str(rest.get(..length)?);
+        chunks = rest.get(length..)?.strip_prefix("\r\n")?;
+    }
 }
 
 /// The `/status` of an admin port.

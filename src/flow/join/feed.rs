@@ -18,11 +18,11 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use self::fed::Fed;
-use self::input::{Front, Input};
+use self::input::{Front, Input, Rung, read};
 use super::rows::Opening;
 use super::show::OpenName;
 use crate::clock::{Millis, SharedClock};
-use crate::codec::{DecodeError, Part, PartReader, Reading};
+use crate::codec::{DecodeError, Part, PartReader};
 use crate::engine::align::{self, Next};
 use crate::engine::{Bell, Feed, Mailbox, Pull};
 use crate::flow::shared::Shared;
@@ -33,6 +33,8 @@ use crate::telemetry::Meters;
 const TURN: usize = 128;
 /// Records that enter at once.
 const BATCH: usize = 512;
+/// While anything happens, a partition for which nothing came has a turn this often: its deadlines may be due.
+const GLANCE: Millis = 20;
 /// Deadlines are looked at this often at most while nothing arrives.
 const TICK: Millis = 500;
 
@@ -151,6 +153,10 @@ enum End {
 /// The inputs of one partition.
 struct Aligned {
     inputs: Vec<Input>,
+    /// One of the inputs may have something.
+    rung: Arc<AtomicBool>,
+    /// When it is to have a turn though none has.
+    turn_at: Millis,
     muted: bool,
     /// The last time that was told to the join.
     told: Millis,
@@ -183,18 +189,22 @@ impl ResultFeed {
         match message {
             ResultMessage::Open { partition, readers, live_from, opening } => {
                 let now = self.setup.clock.now();
+                let rung = Arc::new(AtomicBool::new(true));
                 let inputs = readers.into_iter().zip(live_from).zip(&opening.starts).zip(&self.setup.names);
                 let inputs = inputs.map(|((((_, mut reader), live_from), start), name)| {
-                    let bell = self.bell.clone();
-                    reader.wake_by(Box::new(move || bell.ring()));
+                    let (input, partition_rung) = (Arc::default(), rung.clone());
+                    let rung = Rung { input, partition: partition_rung, bell: self.bell.clone() };
+                    let rings = rung.clone();
+                    reader.wake_by(Box::new(move || rings.ring()));
                     let front = Front::Empty { last: None, since: now };
                     let meter = self.setup.meters.open_partition(name, partition, reader.end());
-                    let input = Input { reader, live_from, next: *start, front, meter };
+                    let input = Input { reader, live_from, next: *start, front, rung, more: true, meter };
                     input.show_again(true);
                     input
                 });
                 let inputs = inputs.collect();
-                self.partitions.insert(partition, Aligned { inputs, muted: true, told: Millis::MIN });
+                let aligned = Aligned { inputs, rung, turn_at: 0, muted: true, told: Millis::MIN };
+                self.partitions.insert(partition, aligned);
                 batch.push(JoinItem::Open(partition, Rc::new(Cell::new(Some(*opening)))));
             }
             ResultMessage::Close(partition) => {
@@ -228,12 +238,13 @@ impl ResultFeed {
                 }
                 waiting @ (Front::Empty { .. } | Front::End) => {
                     input.front = waiting;
-                    input.reader.poll()
+                    let Some(polled) = input.poll() else { continue };
+                    polled
                 }
             };
             match fetched {
                 Ok(Polled::Record(fetched)) => {
-                    input.front = read(parts, fetched, &self.setup.tokio, &self.bell);
+                    input.front = read(parts, fetched, &self.setup.tokio, &input.rung);
                 }
                 Ok(Polled::End) => input.front = Front::End,
                 Ok(Polled::Empty) => {
@@ -246,10 +257,30 @@ impl ResultFeed {
         }
     }
 
+    /// Gives a partition its turn, if something came for it or it has not had one for a while.
+    fn turn_of(&mut self, partition: u32, now: Millis, batch: &mut Vec<JoinItem>) -> Turn {
+        let Some(aligned) = self.partitions.get_mut(&partition) else { return Turn::Until(Millis::MAX) };
+        // Before the turn: what comes during it is told again.
+        let rung = aligned.rung.swap(false, Ordering::AcqRel);
+        if !rung && now < aligned.turn_at {
+            return Turn::Until(aligned.turn_at);
+        }
+        if !rung {
+            // Nothing hangs on a ring that was not heard.
+            aligned.inputs.iter_mut().for_each(|input| input.more = true);
+        }
+        let turn = self.take(partition, now, batch);
+        if let Some(aligned) = self.partitions.get_mut(&partition) {
+            aligned.turn_at = match turn {
+                Turn::More => now,
+                Turn::Until(until) => until.min(now + GLANCE),
+            };
+        }
+        turn
+    }
+
     /// Takes a turn of one partition.
-    fn take(&mut self, partition: u32, batch: &mut Vec<JoinItem>) -> Turn {
-        // A turn takes about a millisecond.
-        let now = self.setup.clock.now();
+    fn take(&mut self, partition: u32, now: Millis, batch: &mut Vec<JoinItem>) -> Turn {
         let fed = Fed::look(&self.setup.fed_by, &self.shared.moving, now);
         for _ in 0..TURN {
             self.fill(partition, now);
@@ -335,8 +366,10 @@ impl Feed for ResultFeed {
         let (mut until, mut more) = (Millis::MAX, false);
         let turns = self.partitions.range(self.turn..).chain(self.partitions.range(..self.turn));
         let turns: Vec<u32> = turns.map(|(partition, _)| *partition).collect();
+        // A turn takes about a millisecond.
+        let now = self.setup.clock.now();
         for partition in turns {
-            match self.take(partition, batch) {
+            match self.turn_of(partition, now, batch) {
                 Turn::More => more = true,
                 Turn::Until(time) => until = until.min(time),
             }
@@ -363,27 +396,4 @@ impl Feed for ResultFeed {
             until => Pull::Idle(Some(Duration::from_millis((until - now).max(1) as u64))),
         }
     }
-}
-
-/// Reads a value; one whose schema is not known is learned in the background.
-fn read(parts: &PartReader, fetched: Fetched, tokio: &Handle, bell: &Bell) -> Front {
-    let part = match fetched.record.value.as_ref().filter(|value| !value.is_empty()) {
-        None => Err(DecodeError::Missing),
-        Some(value) => match parts.read(value) {
-            Ok(Reading::Part(part)) => Ok(part),
-            Err(error) => Err(error),
-            Ok(Reading::Learn(id)) => {
-                let (parts, bell) = (parts.clone(), bell.clone());
-                let learned = Arc::new(AtomicBool::new(false));
-                let done = learned.clone();
-                tokio.spawn(async move {
-                    parts.learn(id).await;
-                    done.store(true, Ordering::Release);
-                    bell.ring();
-                });
-                return Front::Learning(Box::new(fetched), learned);
-            }
-        },
-    };
-    Front::Ready(Box::new((fetched, part)))
 }

@@ -93,7 +93,7 @@ type Scanner = BaseConsumer<LogContext>;
 
 fn scanner(config: &KafkaConfig, isolation: &str) -> Result<Scanner, IoError> {
     // The client wants the name of a group for any consumer; nothing is ever committed under it.
-    let mut settings = config.consumer("domainflow-scan");
+    let mut settings = config.consumer("domainflow-scan", 1);
     settings.set("isolation.level", isolation);
     // The end of a partition is told when there was nothing behind it for so long.
     settings.set("fetch.wait.max.ms", "5");

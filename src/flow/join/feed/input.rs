@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::runtime::Handle;
+
 use crate::clock::Millis;
-use crate::codec::{DecodeError, Part};
+use crate::codec::{DecodeError, Part, PartReader, Reading};
+use crate::engine::Bell;
 use crate::engine::align::Head;
-use crate::io::{Fetched, Reader};
+use crate::io::{Fetched, IoError, Polled, Reader};
 use crate::telemetry::PartitionMeter;
 
 /// An input of a partition.
@@ -20,6 +23,10 @@ pub struct Input {
     pub next: i64,
     /// The record in front.
     pub front: Front,
+    /// Tells when there may be something behind an end.
+    pub rung: Rung,
+    /// Something was there when it was looked at last.
+    pub more: bool,
     /// What is shown.
     pub meter: Arc<PartitionMeter>,
 }
@@ -41,7 +48,38 @@ pub enum Front {
     End,
 }
 
+/// Tells that an input may have something, and its partition with it: of many partitions only those are looked at.
+#[derive(Clone)]
+pub struct Rung {
+    /// The input may have something.
+    pub input: Arc<AtomicBool>,
+    /// One of the inputs of the partition may.
+    pub partition: Arc<AtomicBool>,
+    /// Wakes the source.
+    pub bell: Bell,
+}
+
+impl Rung {
+    /// Called by whoever brings something.
+    pub fn ring(&self) {
+        self.input.store(true, Ordering::Release);
+        self.partition.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+}
+
 impl Input {
+    /// What comes next, unless nothing came since there was nothing.
+    pub fn poll(&mut self) -> Option<Result<Polled, IoError>> {
+        // Before the look: what comes during it is told again.
+        if !(self.rung.input.swap(false, Ordering::AcqRel) || self.more) {
+            return None;
+        }
+        let polled = self.reader.poll();
+        self.more = matches!(polled, Ok(Polled::Record(_)));
+        Some(polled)
+    }
+
     /// Whether a muted input has come to where its group was. Control records leave gaps, so the end counts as well.
     pub fn caught_up(&self) -> bool {
         self.next >= self.live_from
@@ -72,4 +110,27 @@ impl Input {
             Front::End => Head::End,
         }
     }
+}
+
+/// Reads a value; one whose schema is not known is learned in the background.
+pub fn read(parts: &PartReader, fetched: Fetched, tokio: &Handle, rung: &Rung) -> Front {
+    let part = match fetched.record.value.as_ref().filter(|value| !value.is_empty()) {
+        None => Err(DecodeError::Missing),
+        Some(value) => match parts.read(value) {
+            Ok(Reading::Part(part)) => Ok(part),
+            Err(error) => Err(error),
+            Ok(Reading::Learn(id)) => {
+                let (parts, rung) = (parts.clone(), rung.clone());
+                let learned = Arc::new(AtomicBool::new(false));
+                let done = learned.clone();
+                tokio.spawn(async move {
+                    parts.learn(id).await;
+                    done.store(true, Ordering::Release);
+                    rung.ring();
+                });
+                return Front::Learning(Box::new(fetched), learned);
+            }
+        },
+    };
+    Front::Ready(Box::new((fetched, part)))
 }
