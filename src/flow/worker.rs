@@ -149,7 +149,7 @@ pub fn build(scope: Scope<'_, Epoch>, index: usize, plan: &WorkerPlan) -> Result
             clock: plan.clock.clone(),
             interval: plan.engine.cut_interval.0,
             joins: plan.join.is_some(),
-            enough: plan.engine.outbox.bytes() / 2,
+            enough: plan.engine.outbox.bytes(),
         })
     })?;
     let deliver = door.ok_or(IoError::Stopped)?;
