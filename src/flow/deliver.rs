@@ -273,7 +273,8 @@ impl Deliver {
             || asked
             || elapsed >= self.interval
             || state.bytes >= self.enough
-            || (self.shared.idle() && state.waiting.is_empty());
+            // Positions alone can wait: nobody sees them, and an output would have to wait for their cut.
+            || (state.bytes > 0 && self.shared.idle() && state.waiting.is_empty());
         if !due {
             activator.activate_after(self.interval.saturating_sub(elapsed));
             return;

@@ -22,7 +22,8 @@ pub struct EngineConfig {
     pub concurrency: u32,
     /// Longest time of any call: a safety net behind the collectors' own timeouts.
     pub call_limit: Span,
-    /// Time between two cuts under load. When caught up, a cut follows at once.
+    /// Time between two cuts under load, and before a cut that has positions only. When caught up, a cut follows each output at
+    /// once.
     pub cut_interval: Span,
     /// Bytes that may wait in front of the broker or disk, for each worker.
     pub outbox: Size,

@@ -134,3 +134,81 @@ pub fn read(parts: &PartReader, fetched: Fetched, tokio: &Handle, rung: &Rung) -
     };
     Front::Ready(Box::new((fetched, part)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, AtomicUsize};
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::io::{RawRecord, Wake};
+    use crate::telemetry::Meters;
+
+    /// Has records until `left` is zero, and rings while it says that there are none, as a queue into which one just comes.
+    struct Queue {
+        left: Arc<AtomicUsize>,
+        looks: Arc<AtomicUsize>,
+        rings: Option<Rung>,
+    }
+
+    impl Reader for Queue {
+        fn poll(&mut self) -> Result<Polled, IoError> {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+            if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+            {
+                return Ok(Polled::Record(Fetched { offset: 0, record: RawRecord::default() }));
+            }
+            if let Some(rung) = self.rings.take() {
+                self.left.store(1, Ordering::SeqCst);
+                rung.ring();
+            }
+            Ok(Polled::Empty)
+        }
+
+        fn wake_by(&mut self, _: Wake) {}
+
+        fn end(&self) -> Arc<AtomicI64> {
+            Arc::default()
+        }
+    }
+
+    #[test]
+    fn an_empty_queue_is_looked_at_again_when_it_rang_and_no_ring_is_lost() {
+        timely::execute_directly(|worker| {
+            let rung = Rung {
+                input: Arc::default(),
+                partition: Arc::default(),
+                bell: Bell::new(worker.sync_activator_for(vec![0])),
+            };
+            let (left, looks) = (Arc::new(AtomicUsize::new(2)), Arc::new(AtomicUsize::new(0)));
+            let meters = Meters::new("f", [], Arc::new(ManualClock::at(1)));
+            let queue = Queue { left: left.clone(), looks: looks.clone(), rings: Some(rung.clone()) };
+            let mut input = Input {
+                reader: Box::new(queue),
+                live_from: 0,
+                next: 0,
+                front: Front::End,
+                rung: rung.clone(),
+                more: true,
+                meter: meters.open_partition("t", 0, Arc::default()),
+            };
+            let mut polled = || match input.poll() {
+                Some(Ok(Polled::Record(_))) => "record",
+                Some(Ok(_)) => "nothing",
+                Some(Err(_)) => "error",
+                None => "not looked at",
+            };
+            // The third look meets nothing, while a record comes in; the ring brings it.
+            let taken: Vec<_> = (0..7).map(|_| polled()).collect();
+            let expected =
+                ["record", "record", "nothing", "record", "nothing", "not looked at", "not looked at"];
+            assert_eq!(taken, expected);
+            assert!(rung.partition.load(Ordering::SeqCst), "its partition has a turn");
+            left.store(1, Ordering::SeqCst);
+            assert_eq!(polled(), "not looked at", "it has not rung");
+            rung.ring();
+            assert_eq!([polled(), polled(), polled()], ["record", "nothing", "not looked at"]);
+            assert_eq!(looks.load(Ordering::SeqCst), 7);
+        });
+    }
+}
