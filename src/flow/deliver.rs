@@ -274,7 +274,7 @@ impl Deliver {
             || elapsed >= self.interval
             || state.bytes >= self.enough
             // Positions alone can wait: nobody sees them, and an output would have to wait for their cut.
-            || (state.bytes > 0 && self.shared.idle() && state.waiting.is_empty());
+            || ((state.bytes > 0 || rows_due) && self.shared.idle() && state.waiting.is_empty());
         if !due {
             activator.activate_after(self.interval.saturating_sub(elapsed));
             return;
