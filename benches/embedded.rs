@@ -17,16 +17,14 @@ use domainflow::flow::topics;
 use domainflow::io::embedded::Log;
 use domainflow::io::{Headers, Outgoing, RawRecord, Topics, partition_of};
 use domainflow::state::{Store, StoreOptions};
-use on_kafka::backlog::Backlog;
+use on_kafka::backlog::{Backlog, RATE};
 use on_kafka::results::{Made, TOPICS, make, run_of};
-use on_kafka::{Job, flow, name_of, number_of, sum_of};
+use on_kafka::{Job, flow, knob, name_of, number_of, sum_of};
 use paired::Cost;
 
 const NAMES: usize = 20_000;
 const ROUNDS: usize = 3;
 const PARTITIONS: usize = 8;
-/// What the whole flow does on such a machine.
-const RATE: usize = 300;
 /// How the topics begin.
 const PREFIX: &str = "bench";
 /// Results that are appended at once.
@@ -35,8 +33,6 @@ const PIECE: usize = 500;
 const READ: usize = 16 << 20;
 
 fn main() {
-    let knob =
-        |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (names, rounds) = (knob("NAMES", NAMES), knob("ROUNDS", ROUNDS));
     let backlog = Backlog::write(Format::Json, PARTITIONS, names, RATE);
     let bytes = backlog.bytes.iter().sum::<usize>() / names;

@@ -11,7 +11,7 @@ mod on_kafka;
 use std::time::Instant;
 
 use on_kafka::join::{EARLIER, Join, Part};
-use on_kafka::sum_of;
+use on_kafka::{knob, list, sum_of};
 
 const OPEN: &str = "10000 1000000";
 const RATES: &str = "50 1000";
@@ -23,11 +23,7 @@ const WARM: usize = 1000;
 const SETTINGS: [&str; 3] = ["join.patience=12h", "join.grace=1s", "join.max_open=100000000"];
 
 fn main() {
-    let list = |name: &str, default: &str| -> Vec<usize> {
-        let text = std::env::var(name).unwrap_or(default.to_owned());
-        text.split(' ').map(|number| number.parse().expect("a number")).collect()
-    };
-    let (rates, seconds) = (list("RATES", RATES), list("SECONDS", &SECONDS.to_string())[0]);
+    let (rates, seconds) = (list("RATES", RATES), knob("SECONDS", SECONDS));
     let mut fewest = vec![];
     println!(
         "open names | written in | memory | store | names/s | p50 | p99 | max | p99 over the first | CPU of the job for a name"

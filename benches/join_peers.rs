@@ -16,16 +16,14 @@ use std::time::Duration;
 
 use domainflow::clock::{Clock as _, Millis, SystemClock};
 use domainflow::codec::Format;
-use on_kafka::backlog::Backlog;
-use on_kafka::sum_of;
+use on_kafka::backlog::{Backlog, RATE};
+use on_kafka::{knob, sum_of};
 use peers::Cost;
 use peers::paired::in_turns;
 
 const NAMES: usize = 40_000;
 const ROUNDS: usize = 3;
 const PARTITIONS: usize = 8;
-/// What the whole flow does on such a machine; the names of five seconds are in their grace.
-const RATE: usize = 300;
 
 /// Says to a process of this bench that it gathers, and what.
 const GATHER: [&str; 3] = ["BENCH_BROKERS", "BENCH_PREFIX", "BENCH_OUTPUT"];
@@ -34,8 +32,6 @@ fn main() {
     if let [Ok(brokers), Ok(prefix), Ok(output)] = GATHER.map(std::env::var) {
         return gather::gather(&brokers, &prefix, &output);
     }
-    let knob =
-        |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (names, rounds, rate) = (knob("NAMES", NAMES), knob("ROUNDS", ROUNDS), knob("RATE", RATE));
     let formats = std::env::var("FORMATS").unwrap_or("json avro".to_owned());
     let bytewax = peers::peer("bytewax");

@@ -8,21 +8,15 @@
 mod on_kafka;
 
 use domainflow::codec::Format;
-use on_kafka::backlog::Backlog;
-use on_kafka::sum_of;
+use on_kafka::backlog::{Backlog, RATE};
+use on_kafka::{knob, list, sum_of};
 
 const NAMES: usize = 20_000;
-/// What the whole flow does on such a machine.
-const RATE: usize = 300;
 /// Of several processes.
 const SHARED: usize = 8;
 
 fn main() {
-    let names = std::env::var("NAMES").ok().and_then(|names| names.parse().ok()).unwrap_or(NAMES);
-    let list = |name: &str, default: &str| -> Vec<usize> {
-        let text = std::env::var(name).unwrap_or(default.to_owned());
-        text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
-    };
+    let names = knob("NAMES", NAMES);
     println!("partitions | processes | names/s | from the first record | CPU s per 1,000 | memory of each");
     for partitions in list("PARTITIONS", "1 8 64") {
         let backlog = Backlog::write(Format::Json, partitions, names, RATE);

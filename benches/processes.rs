@@ -11,7 +11,7 @@ mod on_kafka;
 use std::time::{Duration, Instant};
 
 use on_kafka::lab::Lab;
-use on_kafka::{Job, brokers, flow, prefix, producer, sum_of};
+use on_kafka::{Job, brokers, flow, knob, median, prefix, producer, sum_of};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 const NAMES: usize = 5000;
@@ -23,8 +23,6 @@ const PARTITIONS: usize = 8;
 const DOMAINS: [&str; 10] = ["com", "cz", "de", "eu", "fr", "info", "io", "net", "org", "uk"];
 
 fn main() {
-    let knob =
-        |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let slow = std::env::var("SLOW").unwrap_or(SLOW.to_owned());
     let options: Vec<String> = DOMAINS.iter().map(|domain| format!("--slow={domain}={slow}")).collect();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -41,10 +39,7 @@ fn main() {
             rates[turn].push(bench.measure(turn + 1));
         }
     }
-    let [one, two] = rates.map(|mut rates| {
-        rates.sort_unstable_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    });
+    let [one, two] = rates.map(median);
     println!("1, median | {one:.0} | | | 1.00");
     println!("2, median | {two:.0} | | | {:.2}", two / one);
 }

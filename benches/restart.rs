@@ -11,21 +11,17 @@
 mod on_kafka;
 
 use domainflow::codec::Format;
-use on_kafka::backlog::Backlog;
-use on_kafka::sum_of;
+use on_kafka::backlog::{Backlog, RATE};
+use on_kafka::{knob, median, sum_of};
 
 const NAMES: usize = 40_000;
 const KILLS: usize = 3;
 const STARTS: usize = 5;
 const PARTITIONS: usize = 8;
-/// What the whole flow does on such a machine.
-const RATE: usize = 300;
 /// Seconds of the session of a member of the group, as shipped.
 const SESSION: f64 = 10.0;
 
 fn main() {
-    let knob =
-        |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let backlog = Backlog::write(Format::Json, PARTITIONS, knob("NAMES", NAMES), RATE);
     println!("start on an empty store | first record");
     let starts: Vec<f64> = (0..knob("STARTS", STARTS)).map(|round| start(&backlog, round)).collect();
@@ -61,9 +57,4 @@ fn kill(backlog: &Backlog, round: usize) -> f64 {
     let (round, lost, twice) = (round + 1, joined.lost, joined.twice);
     println!("{round} | {first:.2} s | {beyond:.2} s | {last:.1} s | {lost} | {twice}");
     first
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_unstable_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }

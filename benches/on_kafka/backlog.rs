@@ -11,6 +11,9 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use super::results::{TOPICS, write};
 use super::{Job, brokers, create_topic, delete_topic, flow, number_of, prefix, registry};
 
+/// Names a second of which results come: what the whole flow does on such a machine. Those of five seconds are in their grace.
+pub const RATE: usize = 300;
+
 /// How long nothing may come before it is taken that nothing will.
 const PATIENCE: Duration = Duration::from_secs(90);
 

@@ -43,6 +43,10 @@ impl Place {
         command
     }
 
+    fn run(&self) -> Child {
+        self.command(&["run"]).spawn().expect("the program runs")
+    }
+
     fn state(&self) -> PathBuf {
         self.dir.path().join("state")
     }
@@ -85,8 +89,7 @@ impl Job {
     }
 
     fn at(place: Place) -> Self {
-        let started = SystemClock.now();
-        Self { started, process: place.command(&["run"]).spawn().expect("the program runs"), place }
+        Self { started: SystemClock.now(), process: place.run(), place }
     }
 
     /// Ends the process as if it died, and starts it at once on what it leaves.
@@ -94,7 +97,7 @@ impl Job {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it ends");
         self.started = SystemClock.now();
-        self.process = self.place.command(&["run"]).spawn().expect("the program runs");
+        self.process = self.place.run();
     }
 
     /// Ends the process in good order; its files stay.

@@ -94,6 +94,23 @@ pub fn producer(brokers: &str, linger: u32) -> ThreadedProducer<DefaultProducerC
         .expect("a producer")
 }
 
+/// What a knob of the environment says, or what it usually is.
+pub fn knob(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// A knob that is a list.
+pub fn list(name: &str, usual: &str) -> Vec<usize> {
+    let text = std::env::var(name).unwrap_or(usual.to_owned());
+    text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
+}
+
+/// The one in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// The sum of all numbers that follow `key` in a status.
 pub fn sum_of(status: &str, key: &str) -> usize {
     let digits = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok();

@@ -39,14 +39,14 @@ pub(super) fn emit(
     let mut addresses: BTreeMap<&str, ByCollector<'_>> =
         entry.addresses().iter().map(|address| (&**address, Vec::new())).collect();
     for (slot, body) in entry.slots().iter().zip(&bodies) {
-        let body = Some(&body[..]);
+        let body = &body[..];
         match &slot.part {
-            PartId::Zone => zone = body.filter(|_| slot.status.ok()),
-            PartId::Dns => dns = body,
-            PartId::Tls => tls = body,
-            PartId::Rdap => rdap = body,
+            PartId::Zone => zone = slot.status.ok().then_some(body),
+            PartId::Dns => dns = Some(body),
+            PartId::Tls => tls = Some(body),
+            PartId::Rdap => rdap = Some(body),
             PartId::Ip { address, collector } => {
-                addresses.entry(address).or_default().extend(body.map(|body| (&**collector, body)));
+                addresses.entry(address).or_default().push((collector, body));
             }
         }
     }

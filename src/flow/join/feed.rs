@@ -192,13 +192,13 @@ impl ResultFeed {
                 let rung = Arc::new(AtomicBool::new(true));
                 let inputs = readers.into_iter().zip(live_from).zip(&opening.starts).zip(&self.setup.names);
                 let inputs = inputs.map(|((((_, mut reader), live_from), start), name)| {
-                    let (input, partition_rung) = (Arc::default(), rung.clone());
-                    let rung = Rung { input, partition: partition_rung, bell: self.bell.clone() };
+                    let input = Arc::new(AtomicBool::new(true));
+                    let rung = Rung { input, partition: rung.clone(), bell: self.bell.clone() };
                     let rings = rung.clone();
                     reader.wake_by(Box::new(move || rings.ring()));
                     let front = Front::Empty { last: None, since: now };
                     let meter = self.setup.meters.open_partition(name, partition, reader.end());
-                    let input = Input { reader, live_from, next: *start, front, rung, more: true, meter };
+                    let input = Input { reader, live_from, next: *start, front, rung, meter };
                     input.show_again(true);
                     input
                 });
@@ -261,13 +261,12 @@ impl ResultFeed {
     fn turn_of(&mut self, partition: u32, now: Millis, batch: &mut Vec<JoinItem>) -> Turn {
         let Some(aligned) = self.partitions.get_mut(&partition) else { return Turn::Until(Millis::MAX) };
         // Before the turn: what comes during it is told again.
-        let rung = aligned.rung.swap(false, Ordering::AcqRel);
-        if !rung && now < aligned.turn_at {
-            return Turn::Until(aligned.turn_at);
-        }
-        if !rung {
+        if !aligned.rung.swap(false, Ordering::AcqRel) {
+            if now < aligned.turn_at {
+                return Turn::Until(aligned.turn_at);
+            }
             // Nothing hangs on a ring that was not heard.
-            aligned.inputs.iter_mut().for_each(|input| input.more = true);
+            aligned.inputs.iter().for_each(|input| input.rung.input.store(true, Ordering::Release));
         }
         let turn = self.take(partition, now, batch);
         if let Some(aligned) = self.partitions.get_mut(&partition) {
@@ -366,7 +365,7 @@ impl Feed for ResultFeed {
         let (mut until, mut more) = (Millis::MAX, false);
         let turns = self.partitions.range(self.turn..).chain(self.partitions.range(..self.turn));
         let turns: Vec<u32> = turns.map(|(partition, _)| *partition).collect();
-        // A turn takes about a millisecond.
+        // One time for all: together they take a few milliseconds.
         let now = self.setup.clock.now();
         for partition in turns {
             match self.turn_of(partition, now, batch) {

@@ -44,7 +44,7 @@ pub(super) fn scan(
     since: Option<Millis>,
     visit: Visit<'_>,
 ) -> Result<(), IoError> {
-    let consumer = scanner(config, "read_committed")?;
+    let consumer = scanner(config, "read_committed", topics.partitions_of(topic) as usize)?;
     let name = topics.name(topic);
     let mut list = TopicPartitionList::new();
     for partition in 0..topics.partitions_of(topic) {
@@ -68,13 +68,13 @@ pub(super) fn tail(
     from: i64,
     visit: Visit<'_>,
 ) -> Result<(), IoError> {
-    let (consumer, name) = (scanner(config, "read_committed")?, topics.name(topic));
+    let (consumer, name) = (scanner(config, "read_committed", 1)?, topics.name(topic));
     let started = Instant::now();
     let end = |consumer: &Scanner| {
         let marks = || consumer.fetch_watermarks(name, partition as i32, SILENCE);
         ask(started, &LEADER_AWAY, marks).map(|(_, end)| end)
     };
-    let now = end(&scanner(config, "read_uncommitted")?)?;
+    let now = end(&scanner(config, "read_uncommitted", 1)?)?;
     // What is committed ends where a transaction is open.
     while end(&consumer)? < now {
         if started.elapsed() > POSITIONS_WITHIN {
@@ -91,9 +91,9 @@ pub(super) fn tail(
 
 type Scanner = BaseConsumer<LogContext>;
 
-fn scanner(config: &KafkaConfig, isolation: &str) -> Result<Scanner, IoError> {
+fn scanner(config: &KafkaConfig, isolation: &str, partitions: usize) -> Result<Scanner, IoError> {
     // The client wants the name of a group for any consumer; nothing is ever committed under it.
-    let mut settings = config.consumer("domainflow-scan", 1);
+    let mut settings = config.consumer("domainflow-scan", partitions);
     settings.set("isolation.level", isolation);
     // The end of a partition is told when there was nothing behind it for so long.
     settings.set("fetch.wait.max.ms", "5");
@@ -138,8 +138,6 @@ pub(super) fn newest(
     last: i64,
     visit: VisitNewest<'_>,
 ) -> Result<(), IoError> {
-    let consumer = scanner(config, "read_committed")?;
-    learn_leaders(&consumer, topics, of);
     let mut list = TopicPartitionList::new();
     for &topic in of {
         for partition in 0..topics.partitions_of(topic) {
@@ -148,6 +146,8 @@ pub(super) fn newest(
         }
     }
     let mut open = list.count();
+    let consumer = scanner(config, "read_committed", open)?;
+    learn_leaders(&consumer, topics, of);
     consumer.assign(&list).map_err(IoError::Read)?;
     let deadline = Instant::now() + GLANCE;
     while open > 0 && Instant::now() < deadline {

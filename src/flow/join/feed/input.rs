@@ -25,8 +25,6 @@ pub struct Input {
     pub front: Front,
     /// Tells when there may be something behind an end.
     pub rung: Rung,
-    /// Something was there when it was looked at last.
-    pub more: bool,
     /// What is shown.
     pub meter: Arc<PartitionMeter>,
 }
@@ -51,7 +49,7 @@ pub enum Front {
 /// Tells that an input may have something, and its partition with it: of many partitions only those are looked at.
 #[derive(Clone)]
 pub struct Rung {
-    /// The input may have something.
+    /// The input may have something: it rang, or had something when it was looked at last.
     pub input: Arc<AtomicBool>,
     /// One of the inputs of the partition may.
     pub partition: Arc<AtomicBool>,
@@ -72,11 +70,13 @@ impl Input {
     /// What comes next, unless nothing came since there was nothing.
     pub fn poll(&mut self) -> Option<Result<Polled, IoError>> {
         // Before the look: what comes during it is told again.
-        if !(self.rung.input.swap(false, Ordering::AcqRel) || self.more) {
+        if !self.rung.input.swap(false, Ordering::AcqRel) {
             return None;
         }
         let polled = self.reader.poll();
-        self.more = matches!(polled, Ok(Polled::Record(_)));
+        if matches!(polled, Ok(Polled::Record(_))) {
+            self.rung.input.store(true, Ordering::Release);
+        }
         Some(polled)
     }
 
@@ -176,7 +176,7 @@ mod tests {
     fn an_empty_queue_is_looked_at_again_when_it_rang_and_no_ring_is_lost() {
         timely::execute_directly(|worker| {
             let rung = Rung {
-                input: Arc::default(),
+                input: Arc::new(AtomicBool::new(true)),
                 partition: Arc::default(),
                 bell: Bell::new(worker.sync_activator_for(vec![0])),
             };
@@ -189,7 +189,6 @@ mod tests {
                 next: 0,
                 front: Front::End,
                 rung: rung.clone(),
-                more: true,
                 meter: meters.open_partition("t", 0, Arc::default()),
             };
             let mut polled = || match input.poll() {
