@@ -9,7 +9,7 @@ use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::results::{TOPICS, write};
-use super::{Job, brokers, create_topic, delete_topic, flow, number_of, prefix, registry};
+use super::{Job, brokers, compression, create_topic, delete_topic, flow, number_of, prefix, registry};
 
 /// Names a second of which results come: what the whole flow does on such a machine. Those of five seconds are in their grace.
 pub const RATE: usize = 300;
@@ -74,6 +74,7 @@ impl Backlog {
             format!("topics.format={}", self.format),
             format!("registry.url={}", self.registry),
             format!("topics.partitions={}", self.partitions),
+            format!("kafka.properties.compression.type={}", compression()),
         ];
         settings
             .extend(std::env::var("SET").iter().flat_map(|set| set.split_whitespace()).map(str::to_owned));

@@ -99,6 +99,11 @@ pub fn knob(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
+/// How records are packed by everybody: what COMPRESSION says.
+pub fn compression() -> String {
+    std::env::var("COMPRESSION").unwrap_or("lz4".to_owned())
+}
+
 /// A knob that is a list.
 pub fn list(name: &str, usual: &str) -> Vec<usize> {
     let text = std::env::var(name).unwrap_or(usual.to_owned());

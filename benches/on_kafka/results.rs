@@ -19,7 +19,7 @@ use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 
-use super::name_of;
+use super::{compression, name_of};
 
 /// The topics, without their prefix.
 pub const TOPICS: [&str; 5] =
@@ -91,7 +91,7 @@ pub async fn write(
 ) -> Vec<usize> {
     let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
-        .set("compression.type", "lz4")
+        .set("compression.type", compression())
         .set("linger.ms", "20")
         .create()
         .expect("a producer");

@@ -11,7 +11,7 @@ use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
 use super::PARTITIONS;
 use crate::on_kafka::results::{TOPICS, results_of};
-use crate::on_kafka::{name_of, number_of};
+use crate::on_kafka::{compression, name_of, number_of};
 
 /// Where an IP result's key, `{"dn":"…`, has the name.
 const IN_KEY: usize = 7;
@@ -35,7 +35,7 @@ pub fn gather(brokers: &str, prefix: &str, output: &str) {
     consumer.assign(&from).expect("topics");
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
-        .set("compression.type", "lz4")
+        .set("compression.type", compression())
         .set("linger.ms", "5")
         .set("delivery.report.only.error", "true")
         .create()

@@ -110,6 +110,9 @@ struct Progressing {
     /// Something happened since the last cut.
     moved: bool,
     last_cut: Instant,
+    /// The join was asked for its share of a cut. While the outbox is full that waits with all else: asked again, the join
+    /// would give many, and each would hold up what is behind it until the cut before it is committed.
+    share_asked: bool,
     /// The join's share of a cut that could not be made yet.
     join_share: Option<JoinCut>,
     /// Whether the join's last share is here; until then there is no cut without one, or its outputs would be committed
@@ -145,6 +148,7 @@ pub fn deliver(
             bytes: 0,
             moved: false,
             last_cut: Instant::now(),
+            share_asked: false,
             join_share: None,
             join_ended,
             releasing: Vec::new(),
@@ -217,6 +221,7 @@ impl Deliver {
             }
             Out::Cut(share) => {
                 state.join_share = share.take();
+                state.share_asked = false;
                 state.join_ended |= state.join_share.as_ref().is_some_and(|share| share.last);
             }
             Out::Finished { node, request, outputs } => {
@@ -280,10 +285,9 @@ impl Deliver {
             return;
         }
         if !(state.join_ended || (drained && state.waiting.is_empty())) {
-            if !self.shared.cut_wanted.replace(true)
-                && let Some(source) = &*self.shared.join_source.borrow()
-            {
-                source.activate();
+            if !std::mem::replace(&mut state.share_asked, true) {
+                self.shared.cut_wanted.set(true);
+                self.shared.join_source.borrow().iter().for_each(|source| source.activate());
             }
         } else {
             self.cut(state, None);

@@ -20,16 +20,24 @@ use crate::io::{Committer, RawRecord, Topic};
 /// What a commit covered: the number of each output, and the offset of the join's position.
 type Commit = (Vec<i64>, Option<i64>);
 
-/// A transport that commits only when it is allowed to.
+/// A transport that commits only when it is allowed to, and takes in records likewise if that is asked.
 struct Slow {
     sent: Vec<i64>,
     commits: Arc<Mutex<Vec<Commit>>>,
     allowed: Receiver<()>,
+    takes: Option<Receiver<()>>,
+}
+
+impl Slow {
+    fn new(commits: Arc<Mutex<Vec<Commit>>>, allowed: Receiver<()>) -> Self {
+        Self { sent: Vec::new(), commits, allowed, takes: None }
+    }
 }
 
 impl Committer for Slow {
     fn send(&mut self, records: Vec<Outgoing>) -> Result<(), IoError> {
         self.sent.extend(records.iter().map(|outgoing| outgoing.record.time));
+        let _ = self.takes.as_ref().map(Receiver::recv);
         Ok(())
     }
 
@@ -59,7 +67,7 @@ fn committed(steps: Vec<Step>) -> Vec<Commit> {
     let seen = commits.clone();
     timely::execute_directly(move |worker| {
         let (allow, allowed) = sync_channel(steps.len());
-        let slow = Slow { sent: Vec::new(), commits, allowed };
+        let slow = Slow::new(commits, allowed);
         let shared = Shared::new(0, Moving::default());
         let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
             let (input, stream) = scope.new_input::<Vec<Out>>();
@@ -111,7 +119,8 @@ fn operator(
         let failed = Arc::new(|error: IoError| panic!("{error}"));
         let events = Events { bell, failed, written: Written::default() };
         Ok(Deliver {
-            outbox: Outbox::start(0, usize::MAX, Box::new(slow), events)?,
+            // Of a transport that holds back what it is given, any record fills it.
+            outbox: Outbox::start(0, if slow.takes.is_some() { 1 } else { usize::MAX }, Box::new(slow), events)?,
             shared,
             nodes: Vec::new(),
             mailbox,
@@ -162,7 +171,7 @@ fn what_the_join_gave_out_before_it_ended_waits_for_its_last_share() {
     let commits = Arc::new(Mutex::new(Vec::new()));
     let seen = commits.clone();
     timely::execute_directly(move |worker| {
-        let slow = Slow { sent: Vec::new(), commits: commits.clone(), allowed: sync_channel(1).1 };
+        let slow = Slow::new(commits.clone(), sync_channel(1).1);
         let shared = Shared::new(0, Moving::default());
         let (mut input, door) = worker.dataflow::<Epoch, _, _>(|scope| {
             let (input, stream) = scope.new_input::<Vec<Out>>();
@@ -188,6 +197,44 @@ fn what_the_join_gave_out_before_it_ended_waits_for_its_last_share() {
     assert_eq!(*seen.lock().unwrap(), [(vec![7], Some(1))]);
 }
 
+/// It waits behind what was given out before, and every further one would wait for the cut of the one before.
+#[test]
+fn a_share_that_waits_for_a_full_outbox_is_not_asked_for_again() {
+    let commits = Arc::new(Mutex::new(Vec::new()));
+    let seen = commits.clone();
+    timely::execute_directly(move |worker| {
+        let (take, takes) = sync_channel(1);
+        let slow = Slow { takes: Some(takes), ..Slow::new(commits, sync_channel(1).1) };
+        let shared = Shared::new(0, Moving::default());
+        let (mut input, door) = worker.dataflow::<Epoch, _, _>(|scope| {
+            let (input, stream) = scope.new_input::<Vec<Out>>();
+            let door = operator(stream, slow, shared.clone(), true);
+            (input, door)
+        });
+        let record = |time| RawRecord { time, value: Some("r".into()), ..RawRecord::default() };
+        let joined = |time| Out::Joined(Outgoing { topic: Topic(0), partition: 0, record: record(time) });
+        input.send(joined(7));
+        input.flush();
+        worker.step();
+        let (done, given_up) = sync_channel(1);
+        door.post(DeliverMessage::GiveUp(done));
+        worker.step_while(|| !shared.cut_wanted.get());
+        assert!(!shared.outbox_open.get() && shared.cut_wanted.take());
+        let position = Position { topic: Topic(1), partition: 0, offset: 1, metadata: String::new() };
+        let share = JoinCut { positions: vec![position], state: None, last: false };
+        input.send(joined(8));
+        input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
+        input.flush();
+        for _ in 0..3 {
+            worker.step();
+            assert!(!shared.cut_wanted.get(), "one is on its way");
+        }
+        drop(take);
+        worker.step_while(|| given_up.try_recv().is_err());
+    });
+    assert_eq!(*seen.lock().unwrap(), [(vec![7, 8], Some(1))]);
+}
+
 /// The last names before a pause have rows that would stay, and be read again after a restart.
 #[test]
 fn rows_that_are_due_ask_for_a_cut_of_their_own() {
@@ -195,7 +242,7 @@ fn rows_that_are_due_ask_for_a_cut_of_their_own() {
         let (allow, allowed) = sync_channel(2);
         (0..2).for_each(|_| allow_one(&allow));
         let commits = Arc::new(Mutex::new(Vec::new()));
-        let slow = Slow { sent: Vec::new(), commits: commits.clone(), allowed };
+        let slow = Slow::new(commits.clone(), allowed);
         let shared = Shared::new(0, Moving::default());
         let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
             let (input, stream) = scope.new_input::<Vec<Out>>();
@@ -222,7 +269,7 @@ fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {
     let seen = commits.clone();
     timely::execute_directly(move |worker| {
         let (allow, allowed) = sync_channel(1);
-        let slow = Slow { sent: Vec::new(), commits, allowed };
+        let slow = Slow::new(commits, allowed);
         let shared = Shared::new(0, Moving::default());
         let place = Place { topic: Topic(1), partition: 0, offset: 0 };
         let mut progress = Progress::resume(1, [(0, "n".to_owned())], None, Arc::default());

@@ -75,7 +75,7 @@ impl KafkaConfig {
             .set("session.timeout.ms", "10000")
             .set("queued.max.messages.kbytes", (fetch / 2048).to_string())
             .set("fetch.message.max.bytes", fetch.to_string())
-            .set("fetch.queue.backoff.ms", "2")
+            .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "100")
             .set("statistics.interval.ms", "5000");
         self.with_properties(client)
