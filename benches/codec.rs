@@ -90,7 +90,7 @@ async fn bench(format: Format) {
             addresses: Some(addresses),
             missing: &[],
         };
-        splicer.splice(&parts).expect("whole parts")
+        splicer.splice(&parts).expect("whole parts").concat()
     };
     let size = splice().len();
     let rebuild = || topics.rebuild(&values);

@@ -82,7 +82,7 @@ fn fill(log: &Log, names: usize) {
         headers.push("domainflow-run", run_of(name));
         let partition = partition_of(name_of(name).as_bytes(), PARTITIONS as u32);
         let record = RawRecord { key: Some(Bytes::from(key)), value: Some(value), headers, time };
-        piece.push(Outgoing { topic: of[topic], partition, record });
+        piece.push(Outgoing::new(of[topic], partition, record));
         if piece.len() == PIECE {
             append(&mut piece);
         }

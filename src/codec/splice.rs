@@ -2,6 +2,7 @@
 //! part is copied behind its union branch or map key; JSON likewise. It means the same as decoding all parts, building
 //! the record and encoding it, which a property test checks.
 
+use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -13,13 +14,13 @@ use crate::model::{AllCollectedData, ZoneResult};
 /// The parts of a joined record, as checked bodies of [`super::Part`]s.
 pub struct JoinedParts<'a> {
     /// The zone result.
-    pub zone: Option<&'a [u8]>,
+    pub zone: Option<&'a Bytes>,
     /// The DNS result.
-    pub dns: &'a [u8],
+    pub dns: &'a Bytes,
     /// The TLS result.
-    pub tls: Option<&'a [u8]>,
+    pub tls: Option<&'a Bytes>,
     /// The RDAP and WHOIS result.
-    pub rdap: Option<&'a [u8]>,
+    pub rdap: Option<&'a Bytes>,
     /// For each address its results by collector; `None` if the name has no addresses.
     pub addresses: Option<Vec<(&'a str, ByCollector<'a>)>>,
     /// What is missing and why.
@@ -27,7 +28,7 @@ pub struct JoinedParts<'a> {
 }
 
 /// The results about one address, by the collector's name.
-pub type ByCollector<'a> = Vec<(&'a str, &'a [u8])>;
+pub type ByCollector<'a> = Vec<(&'a str, &'a Bytes)>;
 
 /// Makes joined records of one format.
 #[derive(Clone)]
@@ -42,6 +43,9 @@ pub struct Splicer {
 /// Places of the fields of a zone result that the joined record holds.
 const ZONE_FIELD: usize = 3;
 const LABEL_FIELD: usize = 4;
+
+/// Bytes of a part from which it is not copied: below, a piece of its own costs more.
+const LARGE: usize = 4096;
 
 /// Avro's encoding of the branches of `["null", T]`, and of the end of a map.
 const NULL: u8 = 0;
@@ -63,71 +67,101 @@ impl Splicer {
         Self { reference: true, ..self }
     }
 
-    /// The value of the joined record.
-    pub fn splice(&self, parts: &JoinedParts<'_>) -> Result<Vec<u8>, DecodeError> {
+    /// The value of the joined record, in pieces: large parts stay where they are.
+    pub fn splice(&self, parts: &JoinedParts<'_>) -> Result<Vec<Bytes>, DecodeError> {
+        let mut value = Pieces::with_capacity(size(parts));
         match self.avro {
-            Some(id) => self.avro(id, parts),
-            None => json(parts, self.reference),
+            Some(id) => self.avro(id, parts, &mut value)?,
+            None => json(parts, self.reference, &mut value)?,
         }
+        Ok(value.end())
     }
 
-    fn avro(&self, id: SchemaId, parts: &JoinedParts<'_>) -> Result<Vec<u8>, DecodeError> {
-        let mut value = Vec::with_capacity(size(parts));
-        value.extend_from_slice(&frame(id));
+    fn avro(&self, id: SchemaId, parts: &JoinedParts<'_>, value: &mut Pieces) -> Result<(), DecodeError> {
+        value.own.extend_from_slice(&frame(id));
         let zone = match parts.zone {
             Some(zone) => Some(self.zone.fields(zone).map_err(DecodeError::malformed)?),
             None => None,
         };
         // Both fields have the union schema of their counterparts, so the branch is copied with them.
         let field = |index: usize| zone.as_ref().map_or(&[NULL][..], |fields| fields[index]);
-        value.extend_from_slice(field(ZONE_FIELD));
-        value.extend_from_slice(parts.dns);
-        optional(&mut value, parts.tls);
-        optional(&mut value, parts.rdap);
+        value.own.extend_from_slice(field(ZONE_FIELD));
+        value.push(parts.dns);
+        optional(value, parts.tls);
+        optional(value, parts.rdap);
         match &parts.addresses {
-            None => value.push(NULL),
+            None => value.own.put_u8(NULL),
             Some(addresses) => {
-                value.push(SOME);
-                map(&mut value, addresses, |value, results| {
-                    map(value, results, |value, body| value.extend_from_slice(body));
+                value.own.put_u8(SOME);
+                map(value, addresses, |value, results| {
+                    map(value, results, |value, body| value.push(body));
                 });
             }
         }
-        value.extend_from_slice(field(LABEL_FIELD));
-        value.push(SOME);
+        value.own.extend_from_slice(field(LABEL_FIELD));
+        value.own.put_u8(SOME);
         let missing: Vec<_> = parts.missing.iter().map(|(part, why)| (part.as_str(), why)).collect();
-        map(&mut value, &missing, |value, why| {
-            put_long(value, why.len() as i64);
-            value.extend_from_slice(why.as_bytes());
-        });
-        Ok(value)
+        map(value, &missing, |value, why| value.text(why));
+        Ok(())
     }
 }
 
-fn optional(value: &mut Vec<u8>, part: Option<&[u8]>) {
-    match part {
-        None => value.push(NULL),
-        Some(body) => {
-            value.push(SOME);
-            value.extend_from_slice(body);
+/// A value that is being put together.
+struct Pieces {
+    done: Vec<Bytes>,
+    /// What is copied, behind the pieces that are done.
+    own: BytesMut,
+}
+
+impl Pieces {
+    fn with_capacity(own: usize) -> Self {
+        Self { done: Vec::new(), own: BytesMut::with_capacity(own) }
+    }
+
+    /// A part; a large one becomes a piece as it is.
+    fn push(&mut self, part: &Bytes) {
+        if part.len() < LARGE {
+            self.own.extend_from_slice(part);
+        } else {
+            self.done.extend([self.own.split().freeze(), part.clone()]);
         }
     }
+
+    /// A text of JSON.
+    fn json(&mut self, text: &str) -> Result<(), DecodeError> {
+        serde_json::to_writer((&mut self.own).writer(), text).map_err(DecodeError::malformed)
+    }
+
+    /// A text of Avro.
+    fn text(&mut self, text: &str) {
+        put_long(&mut self.own, text.len() as i64);
+        self.own.extend_from_slice(text.as_bytes());
+    }
+
+    fn end(mut self) -> Vec<Bytes> {
+        self.done.push(self.own.freeze());
+        self.done
+    }
+}
+
+fn optional(value: &mut Pieces, part: Option<&Bytes>) {
+    value.own.put_u8(if part.is_some() { SOME } else { NULL });
+    part.into_iter().for_each(|part| value.push(part));
 }
 
 /// One block with all entries, and the end.
-fn map<V>(value: &mut Vec<u8>, entries: &[(&str, V)], mut put: impl FnMut(&mut Vec<u8>, &V)) {
+fn map<V>(value: &mut Pieces, entries: &[(&str, V)], mut put: impl FnMut(&mut Pieces, &V)) {
     if !entries.is_empty() {
-        put_long(value, entries.len() as i64);
+        put_long(&mut value.own, entries.len() as i64);
         for (key, entry) in entries {
-            put_long(value, key.len() as i64);
-            value.extend_from_slice(key.as_bytes());
+            value.text(key);
             put(value, entry);
         }
     }
-    value.push(END);
+    value.own.put_u8(END);
 }
 
-fn json(parts: &JoinedParts<'_>, reference: bool) -> Result<Vec<u8>, DecodeError> {
+fn json(parts: &JoinedParts<'_>, reference: bool, value: &mut Pieces) -> Result<(), DecodeError> {
     #[derive(Deserialize)]
     struct Zone<'a> {
         #[serde(borrow, default)]
@@ -137,73 +171,69 @@ fn json(parts: &JoinedParts<'_>, reference: bool) -> Result<Vec<u8>, DecodeError
     }
 
     let zone: Option<Zone<'_>> =
-        parts.zone.map(serde_json::from_slice).transpose().map_err(DecodeError::malformed)?;
-    let null_or = |raw: Option<&'_ RawValue>| raw.map_or("null", RawValue::get).as_bytes().to_vec();
-    let mut value = Vec::with_capacity(size(parts));
-    let mut field = |name: &str, body: &[u8]| {
-        value.push(if value.is_empty() { b'{' } else { b',' });
-        value.push(b'"');
-        value.extend_from_slice(name.as_bytes());
-        value.extend_from_slice(b"\":");
-        value.extend_from_slice(body);
+        parts.zone.map(|zone| serde_json::from_slice(zone)).transpose().map_err(DecodeError::malformed)?;
+    let raw = |raw: Option<&RawValue>| raw.map_or("null", RawValue::get).to_owned();
+    let or_null = |value: &mut Pieces, part: Option<&Bytes>| match part {
+        Some(part) => value.push(part),
+        None => value.own.extend_from_slice(b"null"),
     };
-    field("zone", &null_or(zone.as_ref().and_then(|zone| zone.zone)));
-    field("dnsResult", parts.dns);
-    field("tlsResult", parts.tls.unwrap_or(b"null"));
-    field("rdapDomainResult", parts.rdap.unwrap_or(b"null"));
-    let addresses = match &parts.addresses {
-        None => b"null".to_vec(),
-        Some(addresses) => {
-            let mut ips = Vec::new();
-            object(&mut ips, addresses, |ips, results| {
-                object(ips, results, |ips, body| {
-                    ips.extend_from_slice(body);
-                    Ok(())
-                })
-            })?;
-            ips
-        }
-    };
-    field("ipResults", &addresses);
+    value.own.extend_from_slice(b"{\"zone\":");
+    value.own.extend_from_slice(raw(zone.as_ref().and_then(|zone| zone.zone)).as_bytes());
+    value.own.extend_from_slice(b",\"dnsResult\":");
+    value.push(parts.dns);
+    value.own.extend_from_slice(b",\"tlsResult\":");
+    or_null(value, parts.tls);
+    value.own.extend_from_slice(b",\"rdapDomainResult\":");
+    or_null(value, parts.rdap);
+    value.own.extend_from_slice(b",\"ipResults\":");
+    match &parts.addresses {
+        None => value.own.extend_from_slice(b"null"),
+        Some(addresses) => object(value, addresses, |value, results| {
+            object(value, results, |value, body| {
+                value.push(body);
+                Ok(())
+            })
+        })?,
+    }
     if !reference {
-        field("label", &null_or(zone.as_ref().and_then(|zone| zone.label)));
+        value.own.extend_from_slice(b",\"label\":");
+        value.own.extend_from_slice(raw(zone.as_ref().and_then(|zone| zone.label)).as_bytes());
         let missing: Vec<_> = parts.missing.iter().map(|(part, why)| (part.as_str(), why)).collect();
-        let mut json = Vec::new();
-        object(&mut json, &missing, |json, why| {
-            serde_json::to_writer(json, why).map_err(DecodeError::malformed)
-        })?;
-        field("missing", &json);
+        value.own.extend_from_slice(b",\"missing\":");
+        object(value, &missing, |value, why| value.json(why))?;
     }
-    value.push(b'}');
-    Ok(value)
-}
-
-fn object<V>(
-    json: &mut Vec<u8>,
-    entries: &[(&str, V)],
-    mut put: impl FnMut(&mut Vec<u8>, &V) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    json.push(b'{');
-    for (index, (key, entry)) in entries.iter().enumerate() {
-        if index > 0 {
-            json.push(b',');
-        }
-        serde_json::to_writer(&mut *json, key).map_err(DecodeError::malformed)?;
-        json.push(b':');
-        put(json, entry)?;
-    }
-    json.push(b'}');
+    value.own.put_u8(b'}');
     Ok(())
 }
 
-/// A bound of the size of the joined record, so that it is allocated once.
+fn object<V>(
+    value: &mut Pieces,
+    entries: &[(&str, V)],
+    mut put: impl FnMut(&mut Pieces, &V) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    value.own.put_u8(b'{');
+    for (index, (key, entry)) in entries.iter().enumerate() {
+        if index > 0 {
+            value.own.put_u8(b',');
+        }
+        value.json(key)?;
+        value.own.put_u8(b':');
+        put(value, entry)?;
+    }
+    value.own.put_u8(b'}');
+    Ok(())
+}
+
+/// A bound of what of the joined record is copied, so that it is allocated once.
 fn size(parts: &JoinedParts<'_>) -> usize {
-    let of = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
-    let of_address = |(address, results): &(&str, Vec<(&str, &[u8])>)| -> usize {
-        let results: usize = results.iter().map(|(collector, body)| collector.len() + body.len() + 16).sum();
-        address.len() + results + 16
+    let of = |part: Option<&Bytes>| part.map_or(0, Bytes::len);
+    let copied = |part: Option<&Bytes>| Some(of(part)).filter(|length| *length < LARGE).unwrap_or(0);
+    let of_address = |(address, results): &(&str, ByCollector<'_>)| -> usize {
+        let of_result = |(collector, body): &(&str, &Bytes)| collector.len() + copied(Some(body)) + 16;
+        address.len() + results.iter().map(of_result).sum::<usize>() + 16
     };
     let addresses: usize = parts.addresses.iter().flatten().map(of_address).sum();
     let missing: usize = parts.missing.iter().map(|(part, why)| part.len() + why.len() + 8).sum();
-    of(parts.zone) + parts.dns.len() + of(parts.tls) + of(parts.rdap) + addresses + missing + 128
+    let of_name = copied(Some(parts.dns)) + copied(parts.tls) + copied(parts.rdap);
+    of(parts.zone) + of_name + addresses + missing + 128
 }

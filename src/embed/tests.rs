@@ -79,7 +79,7 @@ impl Job {
 
     fn append(&self, topic: &str, partition: u32, record: RawRecord) {
         let topic = self.log.topics().find(topic).unwrap();
-        self.log.append(&[Outgoing { topic, partition, record }], self.log.store().batch()).unwrap();
+        self.log.append(&[Outgoing::new(topic, partition, record)], self.log.store().batch()).unwrap();
     }
 
     /// The records of a topic once there are `count` of them, by partition.

@@ -85,7 +85,7 @@ impl Letter {
     pub fn again(&self, topics: &Topics) -> Option<Outgoing> {
         let topic = topics.find(&self.topic).filter(|_| self.cut.is_empty())?;
         let partition = Some(self.partition).filter(|partition| *partition < topics.partitions_of(topic))?;
-        Some(Outgoing { topic, partition, record: self.record.clone() })
+        Some(Outgoing::new(topic, partition, self.record.clone()))
     }
 }
 
@@ -108,9 +108,9 @@ impl DeadLetters {
 
     /// For a record that is too large to be written. `None` for a letter of which nothing can be left out any more.
     pub fn rejected(&self, rejected: Rejected<'_>) -> Option<Outgoing> {
-        let Rejected { record: Outgoing { topic, partition, record }, error, .. } = rejected;
+        let Rejected { record: Outgoing { topic, partition, record, .. }, error, .. } = rejected;
         if topic == self.topic {
-            return Some(Outgoing { topic, partition, record: smaller(record)? });
+            return Some(Outgoing::new(topic, partition, smaller(record)?));
         }
         let place = Place { topic, partition, offset: -1 };
         // What was too large is too large here as well.
@@ -141,7 +141,7 @@ impl DeadLetters {
         }
         record.time = self.clock.now();
         let partition = place.partition % self.topics.partitions_of(self.topic);
-        Outgoing { topic: self.topic, partition, record }
+        Outgoing::new(self.topic, partition, record)
     }
 }
 
@@ -189,13 +189,13 @@ mod tests {
             (letter.topic.as_str(), letter.partition, letter.offset, letter.record.time, letter.written);
         assert_eq!(told, ("in", 5, 12, 7, 99));
         assert_eq!((letter.stage.as_str(), letter.code.as_str()), ("zone", "value-missing"));
-        let again = Outgoing { topic: Topic(0), partition: 5, record: record.clone() };
+        let again = Outgoing::new(Topic(0), 5, record.clone());
         assert_eq!(letter.again(&topics), Some(again));
 
         // What was refused has lost its value, and what is of another flow has no place in this one.
         let error = IoError::TooLarge { topic: "in".to_owned(), bytes: 9 };
         let reject = |record| letters.rejected(Rejected { record, room: None, error: &error });
-        let refused = Outgoing { topic: Topic(0), partition: 5, record: record.clone() };
+        let refused = Outgoing::new(Topic(0), 5, record.clone());
         let letter = Letter::read(own, reject(refused).unwrap().record);
         assert_eq!((letter.record.value.clone(), letter.again(&topics)), (None, None));
         assert_eq!(

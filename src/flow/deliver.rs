@@ -253,7 +253,7 @@ impl Deliver {
         if state.batch.is_empty() {
             return;
         }
-        state.bytes += state.batch.iter().map(|record| record.record.bytes()).sum::<usize>();
+        state.bytes += state.batch.iter().map(Outgoing::bytes).sum::<usize>();
         if self.outbox.send(std::mem::take(&mut state.batch)).is_err() {
             // The outbox has told its failure; the process is ending.
             state.moved = false;

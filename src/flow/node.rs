@@ -210,7 +210,7 @@ where
             let headers = if topic == self.results.topic { &of_result } else { &headers };
             let record = RawRecord { key: Some(key.clone()), value, headers: headers.clone(), time };
             let partition = partition_of(subject.name.as_bytes(), self.topics.partitions_of(topic));
-            Outgoing { topic, partition, record }
+            Outgoing::new(topic, partition, record)
         };
         let mut out = Vec::new();
         // Our own records always encode; were one not to, the reason must not be lost.

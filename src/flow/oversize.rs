@@ -39,7 +39,7 @@ impl Oversize {
     }
 
     fn cut(&self, rejected: &Rejected<'_>) -> Option<Outgoing> {
-        let Rejected { record: Outgoing { topic, partition, record }, room, .. } = rejected;
+        let Rejected { record: Outgoing { topic, partition, record, .. }, room, .. } = rejected;
         let (_, cutter) = self.pages.iter().find(|(known, _)| known == topic)?;
         // A broker that does not tell its limit is offered half of what it has refused.
         let excess = record.bytes() - room.unwrap_or(record.bytes() / 2).min(record.bytes());
@@ -49,7 +49,7 @@ impl Oversize {
             cut.headers.push(CUT, CUT_PAGE);
         }
         self.meters.cut_pages.fetch_add(1, Ordering::Relaxed);
-        Some(Outgoing { topic: *topic, partition: *partition, record: cut })
+        Some(Outgoing::new(*topic, *partition, cut))
     }
 }
 

@@ -42,7 +42,7 @@ impl Repartition {
         match subject(self.kind, record.key.as_ref()) {
             Ok((name, _)) => {
                 self.moved.fetch_add(1, Ordering::Relaxed);
-                Outgoing { topic: self.to, partition: partition_of(&name, self.partitions), record }
+                Outgoing::new(self.to, partition_of(&name, self.partitions), record)
             }
             Err(error) => self.dead_letters.key(&self.name, place, record, &error),
         }

@@ -29,7 +29,7 @@ impl Limit {
     pub fn fit(&self, mut outgoing: Outgoing) -> Result<Outgoing, IoError> {
         loop {
             let frame = frame(&outgoing.record);
-            if outgoing.record.bytes() + frame <= self.max {
+            if outgoing.bytes() + frame <= self.max {
                 return Ok(outgoing);
             }
             outgoing = self.replace(outgoing, Some(self.max.saturating_sub(frame + NOTE)))?;
@@ -44,8 +44,9 @@ impl Limit {
     fn replace(&self, record: Outgoing, room: Option<usize>) -> Result<Outgoing, IoError> {
         let too_large = IoError::TooLarge {
             topic: self.topics.name(record.topic).to_owned(),
-            bytes: record.record.bytes(),
+            bytes: record.bytes(),
         };
+        let record = record.whole();
         match (self.instead)(Rejected { record, room, error: &too_large }) {
             Some(smaller) => Ok(smaller),
             None => Err(too_large),

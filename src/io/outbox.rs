@@ -83,7 +83,7 @@ impl Outbox {
 
     /// Sends records. To be called while [`Outbox::open`].
     pub fn send(&self, records: Vec<Outgoing>) -> Result<(), IoError> {
-        let bytes = records.iter().map(|record| record.record.bytes()).sum();
+        let bytes = records.iter().map(Outgoing::bytes).sum();
         self.shared.bytes.fetch_add(bytes, Ordering::AcqRel);
         self.command(Command::Send(records, bytes))
     }

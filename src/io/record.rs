@@ -64,10 +64,46 @@ pub struct Outgoing {
     pub partition: u32,
     /// The record.
     pub record: RawRecord,
+    /// What follows the record's value. It lies where it was read until the record is written: much may wait for that.
+    pub rest: Vec<Bytes>,
+}
+
+impl Outgoing {
+    /// A record whose value is in one piece.
+    pub fn new(topic: Topic, partition: u32, record: RawRecord) -> Self {
+        Self { topic, partition, record, rest: Vec::new() }
+    }
+
+    /// Bytes of key, value and headers.
+    pub fn bytes(&self) -> usize {
+        self.record.bytes() + self.rest.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// The whole value; if it is in pieces, they are put together in `room`.
+    pub fn value<'a>(&'a self, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let first = self.record.value.as_deref()?;
+        if self.rest.is_empty() {
+            return Some(first);
+        }
+        room.clear();
+        room.extend_from_slice(first);
+        self.rest.iter().for_each(|piece| room.extend_from_slice(piece));
+        Some(room)
+    }
+
+    /// The same record with its value in one piece.
+    pub fn whole(mut self) -> Self {
+        if !self.rest.is_empty() {
+            let mut room = Vec::with_capacity(self.bytes());
+            let value = self.value(&mut room).map(Bytes::copy_from_slice);
+            (self.record.value, self.rest) = (value, Vec::new());
+        }
+        self
+    }
 }
 
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}[{}] {} bytes", self.topic, self.partition, self.record.bytes())
+        write!(f, "{:?}[{}] {} bytes", self.topic, self.partition, self.bytes())
     }
 }

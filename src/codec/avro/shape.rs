@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use apache_avro::Schema;
 use apache_avro::schema::Name;
+use bytes::BufMut;
 
 /// What a schema says about the layout of bytes.
 #[derive(Clone, Debug)]
@@ -124,13 +125,13 @@ pub fn take_long(at: &mut &[u8]) -> Result<i64, Malformed> {
 }
 
 /// Appends a zigzag varint.
-pub fn put_long(to: &mut Vec<u8>, value: i64) {
+pub fn put_long(to: &mut impl BufMut, value: i64) {
     let mut value = (value << 1 ^ value >> 63) as u64;
     while value >= 0x80 {
-        to.push(value as u8 | 0x80);
+        to.put_u8(value as u8 | 0x80);
         value >>= 7;
     }
-    to.push(value as u8);
+    to.put_u8(value as u8);
 }
 
 fn take_index(at: &mut &[u8], count: usize) -> Result<usize, Malformed> {

@@ -52,21 +52,21 @@ proptest! {
             };
             let ips: Vec<_> = ips.iter().map(|(address, parts)| (*address, of_address(parts))).collect();
             let addresses = ips.iter().map(|(address, parts)| {
-                (*address, parts.iter().map(|(collector, body)| (collector.as_str(), &body[..])).collect())
+                (*address, parts.iter().map(|(collector, body)| (collector.as_str(), body)).collect())
             });
             let missing: Vec<_> =
                 expected.missing.iter().flat_map(|missing| missing.iter()).map(|(part, why)| (part.clone(), why.clone())).collect();
             let parts = JoinedParts {
-                zone: zone.as_ref().map(|part| &part.body[..]),
+                zone: zone.as_ref().map(|part| &part.body),
                 dns: &dns.body,
-                tls: tls.as_ref().map(|part| &part.body[..]),
-                rdap: rdap.as_ref().map(|part| &part.body[..]),
+                tls: tls.as_ref().map(|part| &part.body),
+                rdap: rdap.as_ref().map(|part| &part.body),
                 addresses: expected.ip_results.is_some().then(|| addresses.collect()),
                 missing: &missing,
             };
             let splicer = Splicer::new(format, "all_collected_data", &schemas).await.unwrap();
             let codec = TopicCodec::<AllCollectedData>::new(format, "all_collected_data", &schemas).await.unwrap();
-            let spliced = splicer.splice(&parts).unwrap();
+            let spliced = splicer.splice(&parts).unwrap().concat();
             if format == Format::Avro || topic == Format::Json {
                 // Byte for byte what encoding the whole record gives.
                 assert_eq!(hex(&spliced), hex(&codec.encode(&expected).unwrap()));

@@ -37,7 +37,7 @@ pub async fn write(process: &Process, requests: &[LabRequest]) -> Result<(), Fai
         };
         let record = RawRecord { key: Some(key), value, time: process.clock.now(), ..RawRecord::default() };
         let partition = partition_of(name.as_bytes(), process.topics.partitions());
-        records.push(Outgoing { topic, partition, record });
+        records.push(Outgoing::new(topic, partition, record));
     }
     log.append(&records, log.store().batch())?;
     Ok(())

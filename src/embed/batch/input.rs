@@ -173,10 +173,9 @@ fn write_piece(
     clock: &SharedClock,
 ) -> Result<(), Failure> {
     let (time, partitions) = (clock.now(), log.topics().partitions());
-    let request = |name: &Vec<u8>| Outgoing {
-        topic: entry,
-        partition: partition_of(name, partitions),
-        record: RawRecord { key: Some(Bytes::copy_from_slice(name)), time, ..RawRecord::default() },
+    let request = |name: &Vec<u8>| {
+        let record = RawRecord { key: Some(Bytes::copy_from_slice(name)), time, ..RawRecord::default() };
+        Outgoing::new(entry, partition_of(name, partitions), record)
     };
     let requests: Vec<Outgoing> = names.iter().map(request).collect();
     let mut batch = log.store().batch();

@@ -48,7 +48,7 @@ fn what_waits_to_be_moved_is_open() {
         record.headers.push(RUN, "r");
         // What was not moved lies in another partition than what was.
         let put =
-            |topic: &&str, partition| Outgoing { topic: find(topic), partition, record: record.clone() };
+            |topic: &&str, partition| Outgoing::new(find(topic), partition, record.clone());
         let there = ["to_process_zone", "to_process_DNS"].iter().chain(&moved).map(|topic| put(topic, 1));
         let records: Vec<_> = there.chain(copied.iter().map(|topic| put(topic, 0))).collect();
         let mut batch = log.store().batch();

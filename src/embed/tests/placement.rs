@@ -63,10 +63,8 @@ async fn results_in_foreign_partitions_are_joined() {
         RawRecord { key: Some("no pair".into()), time: NOW, ..RawRecord::default() },
     ));
     written.sort_by_key(|(topic, ..)| *topic);
-    let outgoing = |(topic, partition, record): &(&str, u32, RawRecord)| Outgoing {
-        topic: job.log.topics().find(topic).unwrap(),
-        partition: *partition,
-        record: record.clone(),
+    let outgoing = |(topic, partition, record): &(&str, u32, RawRecord)| {
+        Outgoing::new(job.log.topics().find(topic).unwrap(), *partition, record.clone())
     };
     let all: Vec<_> = written.iter().map(outgoing).collect();
     job.log.append(&all, job.log.store().batch()).unwrap();

@@ -80,7 +80,7 @@ fn committed(steps: Vec<Step>) -> Vec<Commit> {
                 Step::Output => {
                     let record = RawRecord { time: outputs, value: Some("r".into()), ..RawRecord::default() };
                     outputs += 1;
-                    input.send(Out::Joined(Outgoing { topic: Topic(0), partition: 0, record }));
+                    input.send(Out::Joined(Outgoing::new(Topic(0), 0, record)));
                 }
                 Step::Share => {
                     let position =
@@ -179,7 +179,7 @@ fn what_the_join_gave_out_before_it_ended_waits_for_its_last_share() {
             (input, door)
         });
         let record = RawRecord { time: 7, value: Some("r".into()), ..RawRecord::default() };
-        input.send(Out::Joined(Outgoing { topic: Topic(0), partition: 0, record }));
+        input.send(Out::Joined(Outgoing::new(Topic(0), 0, record)));
         input.flush();
         worker.step();
         let (done, given_up) = sync_channel(1);
@@ -212,7 +212,7 @@ fn a_share_that_waits_for_a_full_outbox_is_not_asked_for_again() {
             (input, door)
         });
         let record = |time| RawRecord { time, value: Some("r".into()), ..RawRecord::default() };
-        let joined = |time| Out::Joined(Outgoing { topic: Topic(0), partition: 0, record: record(time) });
+        let joined = |time| Out::Joined(Outgoing::new(Topic(0), 0, record(time)));
         input.send(joined(7));
         input.flush();
         worker.step();
@@ -285,7 +285,7 @@ fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {
             let job = Job { place: Place { offset, ..place }, record: RawRecord::default() };
             let request = Request { job, generation: 1, work: 1, permit: credit.take(0) };
             let record = RawRecord { time: offset, value: Some("r".into()), ..RawRecord::default() };
-            let outputs = Ok(vec![Outgoing { topic: Topic(0), partition: 0, record }]);
+            let outputs = Ok(vec![Outgoing::new(Topic(0), 0, record)]);
             Out::Finished { node: 0, request, outputs }
         };
         let (done, released) = sync_channel(1);

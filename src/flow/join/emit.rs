@@ -39,7 +39,6 @@ pub(super) fn emit(
     let mut addresses: BTreeMap<&str, ByCollector<'_>> =
         entry.addresses().iter().map(|address| (&**address, Vec::new())).collect();
     for (slot, body) in entry.slots().iter().zip(&bodies) {
-        let body = &body[..];
         match &slot.part {
             PartId::Zone => zone = slot.status.ok().then_some(body),
             PartId::Dns => dns = Some(body),
@@ -52,17 +51,19 @@ pub(super) fn emit(
     }
     let missing: Vec<(String, String)> =
         entry.missing(&setup.policy).map(|(part, why)| (part.to_string(), why.to_string())).collect();
+    let nothing = Bytes::new();
     let parts = JoinedParts {
         zone,
-        dns: dns.unwrap_or_default(),
+        dns: dns.unwrap_or(&nothing),
         tls,
         rdap,
         addresses: (!entry.addresses().is_empty()).then(|| addresses.into_iter().collect()),
         missing: &missing,
     };
     // Every part was checked when it was read.
-    let value =
-        setup.splicer.splice(&parts).map_err(|_| StateError::Row { family: "parts", what: "not a part" })?;
+    let value = setup.splicer.splice(&parts);
+    let mut value =
+        value.map_err(|_| StateError::Row { family: "parts", what: "not a part" })?.into_iter();
     let mut headers = Headers::default();
     if let Some(run) = &entry.run {
         headers.push(RUN, run.to_string());
@@ -73,8 +74,8 @@ pub(super) fn emit(
         headers.push(CUT, CUT_PAGE);
     }
     let record =
-        RawRecord { key: Some(name.clone()), value: Some(value.into()), headers, time: setup.clock.now() };
-    Ok(Outgoing { topic: setup.to, partition, record })
+        RawRecord { key: Some(name.clone()), value: value.next(), headers, time: setup.clock.now() };
+    Ok(Outgoing { topic: setup.to, partition, record, rest: value.collect() })
 }
 
 /// What is missing and why, as a header tells it.

@@ -56,7 +56,7 @@ impl Written {
     fn record<T: Wire>(&self, format: Format, topic: &str, key: &str, value: &T) -> Outgoing {
         let value = Some(self.codec(format, topic).encode(value).unwrap());
         let record = RawRecord { key: Some(key.to_owned().into()), value, time: 7, ..RawRecord::default() };
-        Outgoing { topic: self.topic(topic), partition: 0, record }
+        Outgoing::new(self.topic(topic), 0, record)
     }
 
     fn read(&self, topic: &str) -> Vec<Fetched> {

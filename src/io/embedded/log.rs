@@ -89,9 +89,10 @@ impl Log {
     pub fn append(&self, records: &[Outgoing], mut batch: Batch) -> Result<Ends, IoError> {
         let _one_writer = self.0.append.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ends = Ends::new();
-        for Outgoing { topic, partition, record } in records {
+        let mut room = Vec::new();
+        for outgoing @ Outgoing { topic, partition, record, .. } in records {
             let end = ends.entry((*topic, *partition)).or_insert_with(|| self.end(*topic, *partition));
-            let row = encode(record);
+            let row = encode(record, outgoing.value(&mut room));
             batch.put(Family::Log, &row_key(self.0.topics.name(*topic), *partition, *end), &row);
             *end += 1;
         }
@@ -228,9 +229,9 @@ fn kept_end(store: &Store, topic: &str, partition: u32) -> Result<i64, IoError> 
     Ok(row.and_then(|row| row.try_into().ok()).map_or(0, i64::from_be_bytes))
 }
 
-fn encode(record: &RawRecord) -> Vec<u8> {
+fn encode(record: &RawRecord, value: Option<&[u8]>) -> Vec<u8> {
     let headers = record.headers.0.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
-    let row = Row { time: record.time, key: record.key.as_deref(), value: record.value.as_deref(), headers };
+    let row = Row { time: record.time, key: record.key.as_deref(), value, headers };
     // Writing bytes to memory does not fail.
     postcard::to_allocvec(&row).expect("a row of bytes serializes")
 }

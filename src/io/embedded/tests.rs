@@ -28,7 +28,7 @@ fn record(topic: Topic, partition: u32, value: &'static str) -> Outgoing {
     let mut record = RawRecord { value: Some(Bytes::from_static(value.as_bytes())), ..Default::default() };
     record.headers.push("run", "r1");
     record.time = 17;
-    Outgoing { topic, partition, record }
+    Outgoing::new(topic, partition, record)
 }
 
 fn append(log: &Log, records: &[Outgoing]) {
@@ -167,12 +167,12 @@ fn records_that_are_too_large_are_replaced_until_they_fit() {
     let transport = Embedded::new(log, "g", 300);
     let _subscription = transport.subscribe(&[RESULTS], owner.clone()).unwrap();
     let shorter = |rejected: Rejected<'_>| {
-        let Outgoing { topic, partition, mut record } = rejected.record;
+        let Outgoing { topic, partition, mut record, .. } = rejected.record;
         let value = record.value?;
         assert!(rejected.room.unwrap() < record.key.as_ref().map_or(0, Bytes::len) + value.len());
         assert!(rejected.error.to_string().contains("for results is too large"), "{}", rejected.error);
         record.value = (value.len() > 100).then(|| value.slice(..value.len() / 2));
-        Some(Outgoing { topic, partition, record })
+        Some(Outgoing::new(topic, partition, record))
     };
     let mut committer = transport.committer(0, Arc::new(shorter)).unwrap();
     let text: &'static str = Box::leak("x".repeat(1000).into_boxed_str());
@@ -214,7 +214,7 @@ fn readers_are_woken_and_trimmed_records_are_gone() {
 fn null_and_empty_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let log = log(dir.path());
-    let null = Outgoing { topic: REQUESTS, partition: 0, record: RawRecord::default() };
+    let null = Outgoing::new(REQUESTS, 0, RawRecord::default());
     let mut empty = null.clone();
     empty.record.value = Some(Bytes::new());
     empty.record.key = Some(Bytes::from_static(b"\xff\x00"));

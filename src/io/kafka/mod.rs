@@ -89,7 +89,7 @@ impl KafkaConfig {
             .set("transaction.timeout.ms", "30000")
             .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4")
-            .set("linger.ms", "5")
+            .set("linger.ms", "20")
             .set("retry.backoff.ms", "5")
             .set("queue.buffering.max.kbytes", "16384")
             // Of batches as well as of records.

@@ -37,6 +37,8 @@ pub(super) struct Transactions {
     limit: Limit,
     /// The records of the open transaction, in their order.
     sent: Vec<Outgoing>,
+    /// Where values are put together, one at a time.
+    room: Vec<u8>,
     open: bool,
     /// Since when nothing could be committed; `None` while all is well.
     failing: Option<Instant>,
@@ -48,7 +50,7 @@ impl Transactions {
         let producer: BaseProducer<Deliveries> =
             settings.create_with_context(Deliveries::default()).map_err(IoError::Settings)?;
         let producer = Arc::new(producer);
-        let made = Self { producer, topics, limit, sent: Vec::new(), open: false, failing: None };
+        let made = Self { producer, topics, limit, sent: Vec::new(), room: Vec::new(), open: false, failing: None };
         made.insist(|| made.producer.init_transactions(CALL)).map_err(written)?;
         Ok(made)
     }
@@ -145,10 +147,18 @@ impl Transactions {
         self.producer.context().take_failure().map_or(Ok(()), Err)
     }
 
-    fn produce(&self, index: usize) -> Result<(), Trouble> {
+    fn produce(&mut self, index: usize) -> Result<(), Trouble> {
+        let mut room = std::mem::take(&mut self.room);
+        let done = self.hand_over(index, self.sent[index].value(&mut room));
+        self.room = room;
+        done
+    }
+
+    /// Gives the client a record and its value, which it copies.
+    fn hand_over(&self, index: usize, value: Option<&[u8]>) -> Result<(), Trouble> {
         let outgoing = &self.sent[index];
         loop {
-            let record = to_client(self.topics.name(outgoing.topic), outgoing, index);
+            let record = to_client(self.topics.name(outgoing.topic), outgoing, value, index);
             match self.producer.send(record).map_err(|(error, _)| error) {
                 Ok(()) => return Ok(()),
                 Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
@@ -202,7 +212,7 @@ impl Transactions {
     fn replace(&mut self, index: usize) -> Result<(), IoError> {
         let Outgoing { topic, partition, .. } = self.sent[index];
         let batch = self.sent.iter_mut().filter(|sent| (sent.topic, sent.partition) == (topic, partition));
-        if let Some(largest) = batch.max_by_key(|sent| sent.record.bytes()) {
+        if let Some(largest) = batch.max_by_key(|sent| sent.bytes()) {
             *largest = self.limit.refused(largest.clone())?;
         }
         Ok(())
@@ -334,12 +344,17 @@ impl ProducerContext for Deliveries {
     }
 }
 
-fn to_client<'a>(topic: &'a str, outgoing: &'a Outgoing, index: usize) -> BaseRecord<'a, [u8], [u8], usize> {
+fn to_client<'a>(
+    topic: &'a str,
+    outgoing: &'a Outgoing,
+    value: Option<&'a [u8]>,
+    index: usize,
+) -> BaseRecord<'a, [u8], [u8], usize> {
     let record = &outgoing.record;
     let mut to =
         BaseRecord::with_opaque_to(topic, index).partition(outgoing.partition as i32).timestamp(record.time);
     to.key = record.key.as_deref();
-    to.payload = record.value.as_deref();
+    to.payload = value;
     if !record.headers.0.is_empty() {
         let headers = OwnedHeaders::new_with_capacity(record.headers.0.len());
         to =
