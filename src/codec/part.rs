@@ -4,6 +4,7 @@
 //! A result whose writer schema is ours, or JSON for a JSON join, stays as it came. Others are decoded and written anew.
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use serde::Deserialize;
 
 use super::avro::{Malformed, Shape, read_ours, take_long, take_text, write_ours};
@@ -50,9 +51,9 @@ pub struct Part {
     /// When its collector finished.
     pub attempt: Millis,
     /// For an IP result: the name of its collector.
-    pub collector: Option<String>,
+    pub collector: Option<CompactString>,
     /// For a DNS result: its distinct addresses, and whether a TLS result follows.
-    pub dns: Option<(Vec<String>, bool)>,
+    pub dns: Option<(Vec<CompactString>, bool)>,
     /// The checked bytes, in the format of the joined record, without a frame.
     pub body: Bytes,
 }
@@ -148,7 +149,7 @@ impl PartReader {
             PartKind::Ip => {
                 let mut at = fields[3];
                 let collector = take_text(&mut at).map_err(DecodeError::malformed)?;
-                part(Some(collector.to_owned()), None)
+                part(Some(collector.into()), None)
             }
             // DNS results are small, and the rules look deep into them.
             PartKind::Dns => part(None, Some(facts(&read_ours(&body)?))),
@@ -181,7 +182,7 @@ impl PartReader {
         };
         let collector = match (self.kind, head.collector) {
             (PartKind::Ip, None) => return Err(DecodeError::malformed("missing field `collector`")),
-            (PartKind::Ip, collector) => collector.map(std::borrow::Cow::into_owned),
+            (PartKind::Ip, collector) => collector.map(CompactString::from),
             _ => None,
         };
         Ok(Part { status: head.status_code, attempt: head.last_attempt, collector, dns, body: value.clone() })
@@ -225,11 +226,11 @@ fn anew<T: Wire + Outcome>(reader: &PartReader, writer: &Known, datum: &[u8]) ->
 }
 
 /// The distinct addresses of a DNS result in their order, and whether a TLS result follows it.
-fn facts(result: &DNSResult) -> (Vec<String>, bool) {
-    let mut addresses: Vec<String> = Vec::new();
+fn facts(result: &DNSResult) -> (Vec<CompactString>, bool) {
+    let mut addresses: Vec<CompactString> = Vec::new();
     for found in result.ips.iter().flatten() {
-        if !addresses.contains(&found.ip) {
-            addresses.push(found.ip.clone());
+        if !addresses.iter().any(|known| *known == found.ip) {
+            addresses.push(CompactString::from(&found.ip));
         }
     }
     let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());

@@ -4,6 +4,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use compact_str::CompactString;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -325,7 +326,11 @@ pub(super) fn policy(node: &JoinNode, settings: &FlowSettings) -> Policy {
     let window = |span: Option<crate::units::Span>, usual| span.map_or(usual, millis);
     Policy {
         reading: node.policy.unwrap_or(settings.join.policy),
-        address_collectors: node.address_collectors.iter().map(|name| Arc::from(name.as_str())).collect(),
+        address_collectors: node
+            .address_collectors
+            .iter()
+            .map(|name| CompactString::from(name.as_str()))
+            .collect(),
         rdap: node.needs.contains(&PartKind::Rdap),
         tls: node.needs.contains(&PartKind::Tls),
         patience: millis(node.patience.unwrap_or(settings.join.patience)),

@@ -42,10 +42,8 @@ impl Limit {
     }
 
     fn replace(&self, record: Outgoing, room: Option<usize>) -> Result<Outgoing, IoError> {
-        let too_large = IoError::TooLarge {
-            topic: self.topics.name(record.topic).to_owned(),
-            bytes: record.bytes(),
-        };
+        let too_large =
+            IoError::TooLarge { topic: self.topics.name(record.topic).to_owned(), bytes: record.bytes() };
         let record = record.whole();
         match (self.instead)(Rejected { record, room, error: &too_large }) {
             Some(smaller) => Ok(smaller),

@@ -2,8 +2,7 @@
 //!
 //! Here are the steps of the default reading, and what both readings share. Next: `stages.rs` (the reference reading).
 
-use std::sync::Arc;
-
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::{Arrival, DnsFacts, LeftOut, Outages, PartId, Policy, Reading};
@@ -16,13 +15,16 @@ pub struct Entry<P> {
     /// Which of the entries of its name it is.
     pub window: Window,
     /// The run; `None` while no part named one.
-    pub run: Option<Arc<str>>,
+    pub run: Option<CompactString>,
     /// How often the joined record was emitted; the next one has this number plus one.
     pub revision: u32,
     /// Record time of the first arrival.
     pub first: Millis,
     /// When something happens to the entry if nothing arrives: emitted as it is, or let go.
     pub due: Millis,
+    /// Whether it differs from its rows. The rules do not look at it; who writes rows keeps it.
+    #[serde(skip)]
+    pub changed: bool,
     /// Greatest record time of the arrivals.
     pub(super) latest: Millis,
     pub(super) dns: Option<DnsFacts>,
@@ -35,7 +37,7 @@ pub struct Entry<P> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Window {
     /// That of a run; `None` if its first part named none.
-    Run(Option<Arc<str>>),
+    Run(Option<CompactString>),
     /// In the reference reading: what is known of the name.
     Domain,
     /// In the reference reading: what is known of its addresses, and what was known of the name when it was handed over.
@@ -134,6 +136,7 @@ impl<P> Entry<P> {
             revision: 0,
             first: now,
             due: now,
+            changed: false,
             latest: now,
             dns: None,
             slots: Vec::new(),
@@ -157,7 +160,7 @@ impl<P> Entry<P> {
     }
 
     /// The addresses of the DNS result; empty while there is none.
-    pub fn addresses(&self) -> &[Arc<str>] {
+    pub fn addresses(&self) -> &[CompactString] {
         self.dns.as_ref().map_or(&[], |dns| &dns.addresses)
     }
 
@@ -280,8 +283,10 @@ impl<P> Entry<P> {
     /// A part for each address and each collector that addresses need.
     pub(super) fn parts_of_addresses<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = PartId> + 'a {
         self.addresses().iter().flat_map(move |address| {
-            let part =
-                |collector: &Arc<str>| PartId::Ip { address: address.clone(), collector: collector.clone() };
+            let part = |collector: &CompactString| PartId::Ip {
+                address: address.clone(),
+                collector: collector.clone(),
+            };
             policy.address_collectors.iter().map(part)
         })
     }

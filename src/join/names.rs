@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use foldhash::fast::RandomState;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -256,7 +256,7 @@ impl<P: Serialize + DeserializeOwned> Names<P> {
     pub fn emitted(
         &mut self,
         name: &Bytes,
-        run: Option<&Arc<str>>,
+        run: Option<&CompactString>,
         emitted: Emitted,
         policy: &Policy,
     ) -> Option<Window> {

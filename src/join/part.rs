@@ -1,8 +1,8 @@
 //! What arrives at the join: one result of one run of one name, with the little of it that the rules look at.
 
 use std::fmt;
-use std::sync::Arc;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
@@ -22,9 +22,9 @@ pub enum PartId {
     /// The result of an IP collector for an address.
     Ip {
         /// The address as its key spells it.
-        address: Arc<str>,
+        address: CompactString,
         /// The name of the collector.
-        collector: Arc<str>,
+        collector: CompactString,
     },
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for PartId {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsFacts {
     /// The distinct addresses of `ips`, in their order.
-    pub addresses: Vec<Arc<str>>,
+    pub addresses: Vec<CompactString>,
     /// Whether a TLS result follows: `dnsData` has an A, an AAAA, or an address behind the CNAME.
     pub tls: bool,
 }
@@ -55,7 +55,7 @@ pub struct LeftOut {
     /// Parts of the name.
     pub parts: Vec<PartId>,
     /// The collectors of addresses that it asked for, if not all.
-    pub only: Option<Vec<Arc<str>>>,
+    pub only: Option<Vec<CompactString>>,
 }
 
 impl LeftOut {
@@ -76,7 +76,7 @@ pub struct Arrival<P> {
     /// Which part it is.
     pub part: PartId,
     /// The run it belongs to; `None` from a producer that does not hand runs on.
-    pub run: Option<Arc<str>>,
+    pub run: Option<CompactString>,
     /// Its status.
     pub status: Status,
     /// When its collector finished: of two results of one part the later attempt is the newer.

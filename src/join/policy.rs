@@ -1,7 +1,6 @@
 //! The rules of a join as data: which reading of them holds, what a name and an address need, and how long to wait.
 
-use std::sync::Arc;
-
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
@@ -23,7 +22,7 @@ pub struct Policy {
     /// Which reading holds.
     pub reading: Reading,
     /// The collectors whose results each address of the DNS result needs.
-    pub address_collectors: Vec<Arc<str>>,
+    pub address_collectors: Vec<CompactString>,
     /// Whether an RDAP result is needed.
     pub rdap: bool,
     /// Whether a TLS result is needed where the DNS result has an address for it.
@@ -64,7 +63,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             reading: Reading::Target,
-            address_collectors: ["geo-asn", "nerd", "rdap-ip", "rtt"].map(Arc::from).to_vec(),
+            address_collectors: ["geo-asn", "nerd", "rdap-ip", "rtt"].map(CompactString::from).to_vec(),
             rdap: true,
             tls: true,
             patience: 60_000,

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub(super) struct Resting {
 struct Row<P> {
     /// `None`: that of its run.
     window: Option<Window>,
-    run: Option<Arc<str>>,
+    run: Option<CompactString>,
     revision: u32,
     first: Millis,
     due: Millis,
@@ -49,7 +49,8 @@ struct Row<P> {
 
 impl<P> From<Entry<P>> for Row<P> {
     fn from(entry: Entry<P>) -> Self {
-        let Entry { window, run, revision, first, due, latest, dns, slots, left_out } = entry;
+        // One that differs from its rows does not rest.
+        let Entry { window, run, revision, first, due, changed: _, latest, dns, slots, left_out } = entry;
         let of_run = matches!(&window, Window::Run(of) if *of == run);
         let slot = |slot: Slot<P>| {
             (slot.part, slot.status, slot.attempt.wrapping_sub(first), slot.cut, slot.payload)
@@ -84,6 +85,7 @@ impl<P> From<Row<P>> for Entry<P> {
             revision,
             first,
             due: due.wrapping_add(first),
+            changed: false,
             latest: latest.wrapping_add(first),
             dns,
             slots: slots.into_iter().map(slot).collect(),

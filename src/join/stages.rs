@@ -5,11 +5,10 @@
 //! is handed over, needs every address of which it has heard, and how long it waits depends on what came first. The numbers
 //! are those of the behaviour report, sections 3.3 to 3.5.
 
-use std::sync::Arc;
-
 use super::entry::{Entry, Slot, Step, Window};
 use super::{Arrival, DnsFacts, PartId, Policy, Reading};
 use crate::clock::Millis;
+use compact_str::CompactString;
 
 /// Deadlines are at whole seconds.
 const ROUND: Millis = 1000;
@@ -17,7 +16,7 @@ const ROUND: Millis = 1000;
 /// What the first stage hands over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aggregate<P> {
-    run: Option<Arc<str>>,
+    run: Option<CompactString>,
     dns: DnsFacts,
     slots: Vec<Slot<P>>,
     time: Millis,
@@ -129,7 +128,7 @@ fn whole(time: Millis) -> Millis {
     time - time.rem_euclid(ROUND)
 }
 
-fn expect(addresses: &mut Vec<Arc<str>>, address: &Arc<str>) {
+fn expect(addresses: &mut Vec<CompactString>, address: &CompactString) {
     if !addresses.contains(address) {
         addresses.push(address.clone());
     }

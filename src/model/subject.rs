@@ -3,9 +3,9 @@
 //! Keys are plain text in both formats and are echoed byte for byte; what is asked on the network is derived from them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 /// The key of a record, read.
@@ -86,7 +86,7 @@ pub fn name_in(key: Option<&Bytes>) -> Result<Bytes, SubjectError> {
 }
 
 /// Name and address of a key on a topic of addresses. The name is in the memory of the key, if it stands there as it is.
-pub fn pair_in(key: Option<&Bytes>) -> Result<(Bytes, Arc<str>), SubjectError> {
+pub fn pair_in(key: Option<&Bytes>) -> Result<(Bytes, CompactString), SubjectError> {
     let key = present(key)?;
     let (name, address) = pair_of(key)?;
     let name = match name {

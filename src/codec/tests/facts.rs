@@ -43,7 +43,7 @@ fn what_a_dns_result_says_of_the_other_parts() {
             let reader = PartReader::new(PartKind::Dns, Format::Json, joined, schemas.clone());
             for reader in [reader.clone(), reader.for_reference()] {
                 let part = read(&reader, &json.clone().into()).unwrap();
-                let addresses = addresses.iter().map(|address| (*address).to_owned()).collect();
+                let addresses = addresses.iter().map(|address| (*address).into()).collect();
                 assert_eq!(part.dns, Some((addresses, tls)), "{row} {joined:?}");
             }
         }

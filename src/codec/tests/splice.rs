@@ -1,5 +1,6 @@
 //! Splicing parts means the same as decoding all of them and encoding the whole; damaged parts spoil no record.
 
+use compact_str::CompactString;
 use proptest::prelude::*;
 
 use super::arbitrary::{joined, tls_result};
@@ -47,7 +48,7 @@ proptest! {
                 }
                 ips.push((address.as_str(), parts));
             }
-            let of_address = |parts: &'_ Vec<Part>| -> Vec<(String, Bytes)> {
+            let of_address = |parts: &'_ Vec<Part>| -> Vec<(CompactString, Bytes)> {
                 parts.iter().map(|part| (part.collector.clone().unwrap(), part.body.clone())).collect()
             };
             let ips: Vec<_> = ips.iter().map(|(address, parts)| (*address, of_address(parts))).collect();

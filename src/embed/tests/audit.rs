@@ -47,8 +47,7 @@ fn what_waits_to_be_moved_is_open() {
         let mut record = RawRecord { key: Some("a.cz".into()), time: TIME, ..RawRecord::default() };
         record.headers.push(RUN, "r");
         // What was not moved lies in another partition than what was.
-        let put =
-            |topic: &&str, partition| Outgoing::new(find(topic), partition, record.clone());
+        let put = |topic: &&str, partition| Outgoing::new(find(topic), partition, record.clone());
         let there = ["to_process_zone", "to_process_DNS"].iter().chain(&moved).map(|topic| put(topic, 1));
         let records: Vec<_> = there.chain(copied.iter().map(|topic| put(topic, 0))).collect();
         let mut batch = log.store().batch();

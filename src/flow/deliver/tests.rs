@@ -120,7 +120,12 @@ fn operator(
         let events = Events { bell, failed, written: Written::default() };
         Ok(Deliver {
             // Of a transport that holds back what it is given, any record fills it.
-            outbox: Outbox::start(0, if slow.takes.is_some() { 1 } else { usize::MAX }, Box::new(slow), events)?,
+            outbox: Outbox::start(
+                0,
+                if slow.takes.is_some() { 1 } else { usize::MAX },
+                Box::new(slow),
+                events,
+            )?,
             shared,
             nodes: Vec::new(),
             mailbox,

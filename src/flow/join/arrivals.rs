@@ -1,8 +1,7 @@
 //! From a record and what was read of it to what the rules take in.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
+use compact_str::CompactString;
 
 use super::rows::Payload;
 use crate::codec::{Part, PartKind};
@@ -13,7 +12,7 @@ use crate::join::{Arrival, DnsFacts, LeftOut, PartId};
 use crate::model::{SubjectError, name_in, pair_in};
 
 /// The name of a result's key, and the address on topics of addresses.
-pub fn subject(kind: PartKind, key: Option<&Bytes>) -> Result<(Bytes, Option<Arc<str>>), SubjectError> {
+pub fn subject(kind: PartKind, key: Option<&Bytes>) -> Result<(Bytes, Option<CompactString>), SubjectError> {
     match kind {
         PartKind::Ip => pair_in(key).map(|(name, address)| (name, Some(address))),
         PartKind::Zone | PartKind::Dns | PartKind::Tls | PartKind::Rdap => {
@@ -24,7 +23,7 @@ pub fn subject(kind: PartKind, key: Option<&Bytes>) -> Result<(Bytes, Option<Arc
 
 pub(super) fn arrival(
     kind: PartKind,
-    address: Option<Arc<str>>,
+    address: Option<CompactString>,
     record: &RawRecord,
     part: Part,
 ) -> Arrival<Payload> {
@@ -35,12 +34,10 @@ pub(super) fn arrival(
         PartKind::Rdap => PartId::Rdap,
         PartKind::Ip => PartId::Ip {
             address: address.unwrap_or_else(|| "".into()),
-            collector: part.collector.unwrap_or_default().into(),
+            collector: part.collector.unwrap_or_default(),
         },
     };
-    let dns = part
-        .dns
-        .map(|(addresses, tls)| DnsFacts { addresses: addresses.into_iter().map(Arc::from).collect(), tls });
+    let dns = part.dns.map(|(addresses, tls)| DnsFacts { addresses, tls });
     let left_out = match kind {
         PartKind::Zone | PartKind::Dns => left_out(&record.headers),
         PartKind::Tls | PartKind::Rdap | PartKind::Ip => None,
@@ -48,7 +45,7 @@ pub(super) fn arrival(
     Arrival {
         left_out,
         part: id,
-        run: record.headers.text(RUN).map(Arc::from),
+        run: record.headers.text(RUN).map(CompactString::from),
         status: part.status,
         attempt: part.attempt,
         time: record.time,
@@ -70,7 +67,8 @@ fn left_out(headers: &Headers) -> Option<LeftOut> {
         name if name == FollowUp::Tls.name() => Some(PartId::Tls),
         _ => None,
     };
-    let names = |text: &str| text.split(',').filter(|name| !name.is_empty()).map(Arc::from).collect();
+    let names =
+        |text: &str| text.split(',').filter(|name| !name.is_empty()).map(CompactString::from).collect();
     Some(LeftOut {
         parts: parts.into_iter().flat_map(|parts| parts.split(',')).filter_map(part).collect(),
         only: only.map(names),

@@ -62,8 +62,7 @@ pub(super) fn emit(
     };
     // Every part was checked when it was read.
     let value = setup.splicer.splice(&parts);
-    let mut value =
-        value.map_err(|_| StateError::Row { family: "parts", what: "not a part" })?.into_iter();
+    let mut value = value.map_err(|_| StateError::Row { family: "parts", what: "not a part" })?.into_iter();
     let mut headers = Headers::default();
     if let Some(run) = &entry.run {
         headers.push(RUN, run.to_string());
@@ -73,8 +72,7 @@ pub(super) fn emit(
     if entry.slots().iter().any(|slot| slot.cut) {
         headers.push(CUT, CUT_PAGE);
     }
-    let record =
-        RawRecord { key: Some(name.clone()), value: value.next(), headers, time: setup.clock.now() };
+    let record = RawRecord { key: Some(name.clone()), value: value.next(), headers, time: setup.clock.now() };
     Ok(Outgoing { topic: setup.to, partition, record, rest: value.collect() })
 }
 

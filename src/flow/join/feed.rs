@@ -18,15 +18,16 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use self::fed::Fed;
+pub use self::input::Ready;
 use self::input::{Front, Input, Rung, read};
 use super::rows::Opening;
 use super::show::OpenName;
 use crate::clock::{Millis, SharedClock};
-use crate::codec::{DecodeError, Part, PartReader};
+use crate::codec::PartReader;
 use crate::engine::align::{self, Next};
 use crate::engine::{Bell, Feed, Mailbox, Pull};
 use crate::flow::shared::Shared;
-use crate::io::{Fetched, IoError, Polled, Reader, Topic};
+use crate::io::{IoError, Polled, Reader, Topic};
 use crate::telemetry::Meters;
 
 /// Records that are taken from one partition before the next has its turn.
@@ -73,7 +74,6 @@ pub struct Look {
 
 /// What enters the join.
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "almost every item is a part")]
 pub enum JoinItem {
     /// A partition with the names that were open.
     Open(u32, Rc<Cell<Option<Opening>>>),
@@ -84,9 +84,7 @@ pub enum JoinItem {
         /// The index of its input.
         input: usize,
         /// The record.
-        fetched: Fetched,
-        /// What was read of it.
-        part: Result<Part, DecodeError>,
+        ready: Box<Ready>,
     },
     /// The partition has caught up with its group: what it emits from now on is new.
     Live(u32),
@@ -299,21 +297,21 @@ impl ResultFeed {
                 }
             };
             let input = &mut aligned.inputs[index];
-            let (fetched, part) = match std::mem::replace(&mut input.front, Front::End) {
-                Front::Ready(ready) => *ready,
+            let ready = match std::mem::replace(&mut input.front, Front::End) {
+                Front::Ready(ready) => ready,
                 learning => {
                     // Nothing of the partition may overtake it.
                     input.front = learning;
                     return Turn::Until(Millis::MAX);
                 }
             };
-            input.front = Front::Empty { last: Some(fetched.record.time), since: now };
-            input.next = fetched.offset + 1;
+            input.front = Front::Empty { last: Some(ready.fetched.record.time), since: now };
+            input.next = ready.fetched.offset + 1;
             input.meter.moved(input.next, input.next, now);
             if aligned.muted {
                 input.show_again(true);
             }
-            batch.push(JoinItem::Part { partition, input: index, fetched, part });
+            batch.push(JoinItem::Part { partition, input: index, ready });
         }
         self.tell_time(partition, &fed, batch);
         Turn::More
@@ -332,7 +330,7 @@ impl ResultFeed {
             // A part whose request is in this process, or that is on its way from another partition, has not been late yet.
             _ => {
                 let waiting = self.shared.waiting.borrow_mut().heads(partition, now);
-                align::stream_time(&[heads, waiting, fed.arriving()].concat(), now)
+                align::stream_time(&[&heads[..], &waiting, &fed.arriving()].concat(), now)
             }
         };
         let due = self.shared.next_due.get().is_some_and(|due| due <= time);

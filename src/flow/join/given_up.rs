@@ -6,9 +6,9 @@
 //! in the middle of names that were done before the oldest open one: it looks at all that was emitted since.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use bytes::Bytes;
+use compact_str::CompactString;
 
 use crate::flow::headers::{COMPLETE, REVISION, RUN};
 use crate::io::RawRecord;
@@ -16,7 +16,7 @@ use crate::join::Emitted;
 
 /// The last revision of each run that was emitted.
 #[derive(Debug, Default)]
-pub struct LastRevisions(HashMap<(Bytes, Option<Arc<str>>), Emitted>);
+pub struct LastRevisions(HashMap<(Bytes, Option<CompactString>), Emitted>);
 
 impl LastRevisions {
     /// Adds what a joined record tells. To be called in the order of the records.
@@ -24,13 +24,13 @@ impl LastRevisions {
         let revision = record.headers.text(REVISION).and_then(|revision| revision.parse().ok());
         let (Some(name), Some(revision)) = (&record.key, revision) else { return };
         // The key shares its memory with the value.
-        let run = (Bytes::copy_from_slice(name), record.headers.text(RUN).map(Arc::from));
+        let run = (Bytes::copy_from_slice(name), record.headers.text(RUN).map(CompactString::from));
         let complete = record.headers.text(COMPLETE) == Some("true");
         self.0.insert(run, Emitted { revision, complete });
     }
 
     /// Name and run of each.
-    pub fn take(&mut self) -> impl Iterator<Item = (Bytes, Option<Arc<str>>, Emitted)> {
+    pub fn take(&mut self) -> impl Iterator<Item = (Bytes, Option<CompactString>, Emitted)> {
         std::mem::take(&mut self.0).into_iter().map(|((name, run), emitted)| (name, run, emitted))
     }
 }

@@ -103,9 +103,7 @@ impl Join {
     fn step(&mut self, item: JoinItem) -> Result<(), StateError> {
         match item {
             JoinItem::Open(partition, opening) => self.open(partition, opening.take().unwrap_or_default()),
-            JoinItem::Part { partition, input, fetched, part } => {
-                self.take(partition, input, fetched, part)?
-            }
+            JoinItem::Part { partition, input, ready } => self.take(partition, input, *ready)?,
             JoinItem::Live(partition) => self.live(partition)?,
             JoinItem::Time(partition, time) => self.advance(partition, time)?,
             JoinItem::Close(partition) => {
@@ -161,8 +159,9 @@ impl Join {
     fn live(&mut self, partition: u32) -> Result<(), StateError> {
         let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
         for (name, run, emitted) in of.last.take() {
-            if let Some(window) = of.names.emitted(&name, run.as_ref(), emitted, &self.setup.policy) {
-                of.changes.change(&name, &window);
+            let window = of.names.emitted(&name, run.as_ref(), emitted, &self.setup.policy);
+            if let Some(entry) = window.and_then(|window| of.names.awake_mut(&name, &window)) {
+                of.changes.change(&name, entry);
             }
         }
         // What was over before must not take in what comes now.

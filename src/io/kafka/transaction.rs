@@ -50,7 +50,8 @@ impl Transactions {
         let producer: BaseProducer<Deliveries> =
             settings.create_with_context(Deliveries::default()).map_err(IoError::Settings)?;
         let producer = Arc::new(producer);
-        let made = Self { producer, topics, limit, sent: Vec::new(), room: Vec::new(), open: false, failing: None };
+        let made =
+            Self { producer, topics, limit, sent: Vec::new(), room: Vec::new(), open: false, failing: None };
         made.insist(|| made.producer.init_transactions(CALL)).map_err(written)?;
         Ok(made)
     }

@@ -7,9 +7,8 @@ mod properties;
 mod rows;
 mod soak;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
+use compact_str::CompactString;
 
 use super::*;
 use crate::clock::Millis;
@@ -22,13 +21,13 @@ fn ip(address: &str, collector: &str) -> PartId {
 }
 
 fn arrival(part: PartId, status: i32, time: Millis) -> Arrival<u32> {
-    let run = Some(Arc::from("r1"));
+    let run = Some(CompactString::from("r1"));
     let (attempt, cut, dns, payload) = (time, false, None, time as u32);
     Arrival { part, run, status: Status(status), attempt, time, cut, dns, left_out: None, payload }
 }
 
 fn dns(status: i32, time: Millis, addresses: &[&str], tls: bool) -> Arrival<u32> {
-    let addresses = addresses.iter().map(|address| Arc::from(*address)).collect();
+    let addresses = addresses.iter().map(|address| CompactString::from(*address)).collect();
     let dns = Some(DnsFacts { addresses, tls });
     Arrival { dns, ..arrival(PartId::Dns, status, time) }
 }

@@ -1,5 +1,6 @@
 //! The rows of the behaviour report as data, in both readings: `tests/cases/join/domain.toml` and `ip.toml`.
 
+use compact_str::CompactString;
 use serde::Deserialize;
 
 use super::*;
@@ -20,7 +21,7 @@ struct Case {
 
 /// Plays what happens, line by line; one line for each thing that leaves.
 fn play(does: &str, reading: Reading) -> Vec<String> {
-    let address_collectors = ["geo", "nerd", "rdap", "rtt"].map(Arc::from).to_vec();
+    let address_collectors = ["geo", "nerd", "rdap", "rtt"].map(CompactString::from).to_vec();
     let policy = Policy { reading, address_collectors, ..Policy::default() };
     let (mut names, mut out) = (Names::default(), vec![]);
     let name = Bytes::from_static(NAME);
@@ -43,7 +44,7 @@ fn play(does: &str, reading: Reading) -> Vec<String> {
             } else if let Some(run) = word.strip_prefix("run=") {
                 arrival.run = Some(run.into());
             } else if let Some(addresses) = word.strip_prefix("ips=") {
-                facts.addresses = addresses.split(',').map(Arc::from).collect();
+                facts.addresses = addresses.split(',').map(CompactString::from).collect();
                 facts.addresses.dedup();
             } else {
                 assert_eq!(word, "tls", "{line}");

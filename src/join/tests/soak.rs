@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use super::*;
+use compact_str::CompactString;
 
 /// Worlds of the short form.
 const WORLDS: u64 = 100;
@@ -15,7 +16,7 @@ const NAMES: usize = 30;
 const COLLECTORS: [&str; 4] = ["geo-asn", "nerd", "rdap-ip", "rtt"];
 
 /// Name and run.
-type Id = (Bytes, Option<Arc<str>>);
+type Id = (Bytes, Option<CompactString>);
 /// The parts of a record with how good each is.
 type Parts = BTreeMap<PartId, (bool, Millis)>;
 /// A result, and at which time of the stream it comes.

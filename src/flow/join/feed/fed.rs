@@ -1,6 +1,8 @@
 //! Inputs that are fed from a topic in other partitions (`flow/repartition.rs`): while there is something to be brought to
 //! them from anywhere in this process, they are not at their end, however empty they are.
 
+use smallvec::SmallVec;
+
 use super::input::Input;
 use crate::clock::Millis;
 use crate::engine::align::Head;
@@ -9,6 +11,9 @@ use crate::io::Topic;
 
 /// A partition that waits for what comes from others looks again after so long: it may all be for others.
 const GLANCE: Millis = 20;
+
+/// The heads of the inputs of a partition, made anew for each record.
+pub type Heads = SmallVec<[Head; 8]>;
 
 /// What is yet to be brought to each input; empty if no input is fed.
 pub struct Fed(Vec<Behind>);
@@ -25,7 +30,7 @@ impl Fed {
     }
 
     /// What the order of reading goes by. What a muted partition reads again was brought before.
-    pub fn heads(&self, inputs: &[Input], muted: bool, now: Millis) -> Vec<Head> {
+    pub fn heads(&self, inputs: &[Input], muted: bool, now: Millis) -> Heads {
         let heads = inputs.iter().enumerate().map(|(index, input)| {
             let more = self.0.get(index).map(|behind| behind.unwritten).filter(|time| *time < now && !muted);
             match (input.head(muted), more) {

@@ -29,10 +29,19 @@ pub struct Input {
     pub meter: Arc<PartitionMeter>,
 }
 
+/// A record that can be taken in.
+#[derive(Clone)]
+pub struct Ready {
+    /// The record.
+    pub fetched: Fetched,
+    /// What was read of it.
+    pub part: Result<Part, DecodeError>,
+}
+
 /// What of an input is read, and not taken in yet.
 pub enum Front {
     /// A record and what was read of it.
-    Ready(Box<(Fetched, Result<Part, DecodeError>)>),
+    Ready(Box<Ready>),
     /// Its schema is being learned; the flag says when it is.
     Learning(Box<Fetched>, Arc<AtomicBool>),
     /// Nothing, as far as is known.
@@ -84,7 +93,7 @@ impl Input {
     pub fn caught_up(&self) -> bool {
         self.next >= self.live_from
             || match &self.front {
-                Front::Ready(ready) => ready.0.offset >= self.live_from,
+                Front::Ready(ready) => ready.fetched.offset >= self.live_from,
                 Front::Learning(fetched, _) => fetched.offset >= self.live_from,
                 Front::Empty { .. } => false,
                 Front::End => true,
@@ -104,7 +113,7 @@ impl Input {
             return Head::End;
         }
         match &self.front {
-            Front::Ready(ready) => Head::At(ready.0.record.time),
+            Front::Ready(ready) => Head::At(ready.fetched.record.time),
             Front::Learning(fetched, _) => Head::At(fetched.record.time),
             Front::Empty { last, since } => Head::Empty { last: *last, since: *since },
             Front::End => Head::End,
@@ -132,7 +141,7 @@ pub fn read(parts: &PartReader, fetched: Fetched, tokio: &Handle, rung: &Rung) -
             }
         },
     };
-    Front::Ready(Box::new((fetched, part)))
+    Front::Ready(Box::new(Ready { fetched, part }))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use bytes::Bytes;
 
 use super::super::arrivals::{arrival, subject};
 use super::super::emit::emit;
+use super::super::feed::Ready;
 use super::super::rows::{Payload, in_memory};
 use super::super::setup::JoinSetup;
 use super::Join;
 use crate::clock::Millis;
-use crate::codec::{DecodeError, Part};
 use crate::flow::dead_letter::Place;
 use crate::flow::deliver::Out;
 use crate::io::Fetched;
@@ -21,8 +21,7 @@ impl Join {
         &mut self,
         partition: u32,
         input: usize,
-        fetched: Fetched,
-        part: Result<Part, DecodeError>,
+        Ready { fetched, part }: Ready,
     ) -> Result<(), StateError> {
         let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Fetched { offset, record } = fetched;
@@ -69,41 +68,37 @@ impl Join {
             self.advance(partition, record.time)?;
         }
         let Some(of) = self.partitions.get_mut(&partition) else { return Ok(()) };
-        let (open, id) = (of.names.open(), arrival.part.clone());
-        let setup = &self.setup;
-        let (step, displaced, window, aggregate) =
+        let (open, muted, id) = (of.names.open(), of.muted, arrival.part.clone());
+        let (setup, out, changes) = (&self.setup, &mut self.out, &mut of.changes);
+        let (displaced, aggregate) =
             of.names.arrive(&name, arrival, &setup.policy, |entry, step, displaced| {
-                let aggregate = aggregate(setup, partition, &name, entry, step);
-                (step, displaced, entry.window.clone(), aggregate)
-            });
+                let ignored = match step {
+                    Step::Ignored(Ignored::Repeated) => Some("repeated"),
+                    Step::Ignored(Ignored::Worse) => Some("worse"),
+                    Step::Kept | Step::HandOver(_) | Step::Emit { .. } => None,
+                    Step::End(_) => unreachable!("only time ends an entry"),
+                };
+                if let Some(why) = ignored {
+                    setup.meters.join.ignore(why);
+                    return Ok((displaced, None));
+                }
+                if let (Step::Emit { complete }, false) = (step, muted) {
+                    out.push(Out::Joined(emit(setup, partition, &name, entry, complete)?));
+                }
+                if let Some(replaced) = &displaced {
+                    changes.replace(&name, &entry.window, id, replaced);
+                }
+                changes.change(&name, entry);
+                let aggregate = aggregate(setup, partition, &name, entry, step).transpose()?;
+                Ok::<_, StateError>((displaced, aggregate))
+            })?;
         if of.names.open() > open {
             of.origins.add(&name);
         }
         let refused = displaced.as_ref().map_or(0, Payload::in_memory);
         self.bytes = (self.bytes + arrived).saturating_sub(refused);
-        match step {
-            Step::Ignored(ignored) => {
-                self.setup.meters.join.ignore(match ignored {
-                    Ignored::Repeated => "repeated",
-                    Ignored::Worse => "worse",
-                });
-                return Ok(());
-            }
-            Step::Kept | Step::HandOver(_) => {}
-            Step::End(_) => unreachable!("only time ends an entry"),
-            Step::Emit { complete } => {
-                if let Some(entry) = of.names.awake_mut(&name, &window).filter(|_| !of.muted) {
-                    let record = emit(&self.setup, partition, &name, entry, complete)?;
-                    self.out.push(Out::Joined(record));
-                }
-            }
-        }
-        if let Some(replaced) = displaced {
-            of.changes.replace(&name, &window, id, &replaced);
-        }
-        of.changes.change(&name, &window);
         match aggregate {
-            Some(aggregate) => self.hand_over(partition, &name, aggregate?),
+            Some(aggregate) => self.hand_over(partition, &name, aggregate),
             None => Ok(()),
         }
     }
@@ -124,7 +119,7 @@ impl Join {
             }
             let of_name = entry.slots().iter().filter(|slot| !matches!(slot.part, PartId::Ip { .. }));
             *bytes += of_name.map(|slot| slot.payload.in_memory()).sum::<usize>();
-            changes.change(name, &entry.window);
+            changes.change(name, entry);
             if let (Step::Emit { complete }, false) = (step, muted) {
                 out.push(Out::Joined(emit(setup, partition, name, entry, complete)?));
             }
@@ -147,7 +142,7 @@ impl Join {
             let mut handed_over = Vec::new();
             of.names.advance(time, &setup.policy, |name, entry, step| match step {
                 Step::Emit { complete } => {
-                    changes.change(name, &entry.window);
+                    changes.change(name, entry);
                     if !muted {
                         // The reference's repetitions are not told apart.
                         if let Window::Run(_) = entry.window {
@@ -160,7 +155,7 @@ impl Join {
                     }
                 }
                 Step::HandOver(_) => {
-                    changes.change(name, &entry.window);
+                    changes.change(name, entry);
                     let aggregate = aggregate(setup, partition, name, entry, step);
                     handed_over.extend(aggregate.map(|aggregate| (name.clone(), aggregate)));
                 }

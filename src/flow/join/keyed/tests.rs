@@ -9,6 +9,7 @@ use crate::clock::{ManualClock, SharedClock};
 use crate::codec::{FolderRegistry, Format, Part, PartKind, Schemas, Splicer};
 use crate::flow::dead_letter::DeadLetters;
 use crate::flow::headers::{REVISION, RUN};
+use crate::flow::join::feed::Ready;
 use crate::flow::join::rows::JoinRows;
 use crate::flow::placement::Placement;
 use crate::io::{Fetched, Outgoing, RawRecord, Topic, Topics};
@@ -167,7 +168,8 @@ impl World {
         if running.live {
             running.join.step(JoinItem::Time(0, comes)).unwrap();
         }
-        running.join.step(JoinItem::Part { partition: 0, input, fetched, part: Ok(part) }).unwrap();
+        let ready = Box::new(Ready { fetched, part: Ok(part) });
+        running.join.step(JoinItem::Part { partition: 0, input, ready }).unwrap();
         running.next[input] = offset + 1;
         true
     }

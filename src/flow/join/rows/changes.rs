@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 
 use super::{EntryRow, Payload, in_memory};
 use crate::join::{Entry, Names, PartId, Policy, Window};
@@ -15,7 +14,8 @@ pub(super) const FEW: usize = 1024;
 /// Which entries of a partition differ from their rows, and which rows are not needed any more.
 #[derive(Default)]
 pub struct Changes {
-    pub(super) changed: HashSet<Id, RandomState>,
+    /// Entries that say so of themselves; some of them may have ended.
+    pub(super) changed: Vec<Id>,
     /// Entries that ended or have parts replaced, with the parts that have rows: deleted one by one, since a range of
     /// deletions for each name slows every reading and takes memory until it is compacted.
     pub(super) outdated: HashMap<Id, Vec<PartId>>,
@@ -27,16 +27,17 @@ type Id = (Bytes, Window);
 
 impl Changes {
     /// Notes that an entry changed.
-    pub fn change(&mut self, name: &Bytes, window: &Window) {
-        self.changed.insert((name.clone(), window.clone()));
+    pub fn change(&mut self, name: &Bytes, entry: &mut Entry<Payload>) {
+        if !std::mem::replace(&mut entry.changed, true) {
+            self.changed.push((name.clone(), entry.window.clone()));
+        }
     }
 
     /// Notes that an entry ended.
     pub fn end(&mut self, name: &Bytes, entry: &Entry<Payload>) {
-        let id = (name.clone(), entry.window.clone());
-        self.changed.remove(&id);
         let mut stored = entry.slots().iter().filter(|slot| slot.payload.is_stored()).peekable();
         if stored.peek().is_some() {
+            let id = (name.clone(), entry.window.clone());
             self.outdated.entry(id).or_default().extend(stored.map(|slot| slot.part.clone()));
         }
     }
@@ -57,6 +58,9 @@ impl Changes {
         let mut quiet = Vec::new();
         for (name, window) in std::mem::take(&mut self.changed) {
             let Some(entry) = names.awake_mut(&name, &window) else { continue };
+            if !std::mem::take(&mut entry.changed) {
+                continue;
+            }
             let key = entry_key(partition, &name, window.text());
             if in_memory_only(entry, policy) {
                 let slots = entry.slots_mut().iter_mut();
@@ -83,7 +87,7 @@ impl Changes {
                 _ => self.spillable.push_back((name, window)),
             }
         }
-        quiet.iter().for_each(|name| self.let_rest(names, name));
+        quiet.iter().for_each(|name| let_rest(names, name));
         // Names that end are not looked for here, and one that changes is here again: they must not add up.
         if self.spillable.len() > FEW + 2 * names.open() {
             let mut seen = HashSet::new();
@@ -114,22 +118,19 @@ impl Changes {
                     slot.payload = Payload::Stored;
                 }
             }
-            self.let_rest(names, &name);
+            let_rest(names, &name);
         }
         if self.spillable.capacity() > FEW + 8 * self.spillable.len() {
             self.spillable.shrink_to(2 * self.spillable.len());
         }
         freed
     }
+}
 
-    /// Has a name rest of which nothing is in memory only.
-    fn let_rest(&self, names: &mut Names<Payload>, name: &Bytes) {
-        let is_quiet = |entry: &Entry<Payload>| {
-            in_memory(entry) == 0 && !self.changed.contains(&(name.clone(), entry.window.clone()))
-        };
-        if names.awake(name).iter().all(is_quiet) {
-            names.rest(name);
-        }
+/// Has a name rest of which nothing is in memory only.
+fn let_rest(names: &mut Names<Payload>, name: &Bytes) {
+    if names.awake(name).iter().all(|entry| in_memory(entry) == 0 && !entry.changed) {
+        names.rest(name);
     }
 }
 

@@ -38,8 +38,8 @@ fn rows_of_open_names_are_what_the_format_of_the_store_says() {
     let (_dir, store, rows) = open();
     let (mut names, mut changes, mut batch) = (Names::default(), Changes::default(), rows.batch());
     let (name, entry) = (Bytes::from("a.cz"), entry());
-    changes.change(&name, &entry.window);
-    names.restore(name, entry.clone(), &Policy::default());
+    names.restore(name.clone(), entry.clone(), &Policy::default());
+    changes.change(&name, names.awake_mut(&name, &entry.window).unwrap());
     changes.flush(3, &mut names, &Policy::default(), &mut batch);
     rows.put_position(&mut batch, Topic(0), 3, 258);
     batch.write().unwrap();
@@ -118,7 +118,7 @@ fn the_row_of_a_part_that_was_replaced_goes_with_its_entry() {
         if let Some(replaced) = &replaced {
             changes.replace(&name, &Window::Run(None), PartId::Zone, replaced);
         }
-        changes.change(&name, &Window::Run(None));
+        changes.change(&name, names.awake_mut(&name, &Window::Run(None)).unwrap());
         replaced.is_some()
     };
     let rows_left = || {
@@ -158,7 +158,7 @@ fn a_name_that_is_done_has_no_rows_and_goes_when_memory_is_short() {
     let window = entry.window.clone();
     names.restore(name.clone(), entry, &policy);
     let flush = |changes: &mut Changes, names: &mut Names<Payload>| {
-        changes.change(&name, &window);
+        changes.change(&name, names.awake_mut(&name, &window).unwrap());
         let mut batch = rows.batch();
         changes.flush(0, names, &policy, &mut batch);
         batch.write().unwrap();
@@ -193,13 +193,13 @@ fn names_that_ended_are_not_noted_for_ever() {
     let policy = Policy::default();
     for turn in 0..8 {
         for number in 0..FEW {
-            let (name, entry) = (Bytes::from(format!("{turn}-{number}.cz")), entry());
-            changes.change(&name, &entry.window);
+            let (name, mut entry) = (Bytes::from(format!("{turn}-{number}.cz")), entry());
+            changes.change(&name, &mut entry);
             names.restore(name, entry, &policy);
         }
         changes.flush(0, &mut names, &policy, &mut rows.batch());
         names.advance(Millis::MAX, &policy, |name, entry, _| {
-            changes.change(name, &entry.window);
+            changes.change(name, entry);
             changes.end(name, entry);
         });
         changes.flush(0, &mut names, &policy, &mut rows.batch());
