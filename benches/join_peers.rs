@@ -2,7 +2,8 @@
 //! What: result topics that lie ready (`on_kafka/results.rs`), joined by a process on a running Kafka, gathered by a bare librdkafka
 //! loop (`peers/gather.rs`), and joined by bytewax in two processes (`peers/join.py`, JSON only), in turns. From the start of
 //! the process to the broker's time of its last record; each must have given every name once. Rounds are told as they end.
-//! Knobs: NAMES, ROUNDS, RATE of names a second by the times of their results, FORMATS, SET of further settings; needs Kafka.
+//! Knobs: NAMES, ROUNDS, RATE of names a second by the times of their results, FORMATS, SET of further settings, COMPRESSION of
+//! all records, BATCH of bytes that results were written in; needs Kafka.
 
 #![expect(clippy::print_stderr, reason = "rounds are told beside the table")]
 

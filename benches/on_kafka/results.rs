@@ -19,7 +19,7 @@ use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 
-use super::{compression, name_of};
+use super::{compression, knob, name_of};
 
 /// The topics, without their prefix.
 pub const TOPICS: [&str; 5] =
@@ -80,6 +80,9 @@ pub async fn make(
     bytes
 }
 
+/// Bytes of a batch at most. Results come one by one, a few hundred a second in all partitions of their topic.
+const BATCH: usize = 50_000;
+
 /// Writes such results to topics that exist.
 pub async fn write(
     brokers: &str,
@@ -93,6 +96,7 @@ pub async fn write(
         .set("bootstrap.servers", brokers)
         .set("compression.type", compression())
         .set("linger.ms", "20")
+        .set("batch.size", knob("BATCH", BATCH).to_string())
         .create()
         .expect("a producer");
     let send = |(time, name, topic, key, value): Made| {

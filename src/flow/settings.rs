@@ -38,7 +38,7 @@ impl Default for EngineConfig {
             concurrency: 1000,
             call_limit: Span::secs(300),
             cut_interval: Span::millis(250),
-            outbox: Size::mib(8),
+            outbox: Size::mib(32),
         }
     }
 }

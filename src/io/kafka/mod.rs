@@ -60,7 +60,8 @@ impl KafkaConfig {
 
     /// The settings of a consumer that reads `queues` partitions at most.
     fn consumer(&self, group: &str, queues: usize) -> ClientConfig {
-        // Partition queues are apart, so librdkafka's limits hold for each of them, and what is fetched counts compressed.
+        // Partition queues are apart, so librdkafka's limits hold for each of them. What is fetched counts packed, what waits
+        // in a queue unpacked.
         let fetch = (READ_AHEAD / queues.max(1)).clamp(*FETCH.start(), *FETCH.end());
         let mut client = self.client();
         client
@@ -73,8 +74,9 @@ impl KafkaConfig {
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("session.timeout.ms", "10000")
-            .set("queued.max.messages.kbytes", (fetch / 2048).to_string())
+            .set("queued.max.messages.kbytes", (QUEUED * fetch / 1024).to_string())
             .set("fetch.message.max.bytes", fetch.to_string())
+            // How long a partition with a full queue is left out: with less, most requests fetch of one partition only.
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "100")
             .set("statistics.interval.ms", "5000");
@@ -89,6 +91,7 @@ impl KafkaConfig {
             .set("transaction.timeout.ms", "30000")
             .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4")
+            // A cut sends what lingers; until then larger requests cost everybody less.
             .set("linger.ms", "20")
             .set("retry.backoff.ms", "5")
             .set("queue.buffering.max.kbytes", "16384")
@@ -98,9 +101,12 @@ impl KafkaConfig {
     }
 }
 
-/// Compressed bytes that are fetched ahead of the workers, of all partitions together. Measured for a join of 56 partitions
-/// (topics of 8): 257 MB, in place of 298 MB with twice that and 441 MB with eight times that, and none was faster.
-const READ_AHEAD: usize = 7 << 20;
+/// Packed bytes that are fetched at once, of all partitions together (`benches/README.md` has what more or less costs).
+const READ_AHEAD: usize = 7 << 19;
+
+/// So many fetches may wait in a queue before no more is fetched. Where producers write a few records at once, a fetch is that
+/// many, and with less the workers waited for the next: half a fetch brought 1,300 names/s in place of 3,700.
+const QUEUED: usize = 8;
 
 /// What is fetched of one partition, in bytes. A batch that is larger comes alone.
 const FETCH: RangeInclusive<usize> = (32 << 10)..=(512 << 10);
