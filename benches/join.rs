@@ -7,9 +7,9 @@ mod paired;
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::sync::Arc;
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use domainflow::io::partition_of;
 use domainflow::join::{Arrival, DnsFacts, Names, PartId, Policy, Step};
 use domainflow::model::Status;
@@ -20,7 +20,7 @@ const PARTITIONS: u32 = 8;
 
 fn main() {
     let policy = Policy::default();
-    let results: Vec<(Bytes, Arrival<Arc<str>>)> =
+    let results: Vec<(Bytes, Arrival<CompactString>)> =
         (0..NAMES).flat_map(|name| results(name, &policy)).collect();
     let join = || {
         let mut names = Names::default();
@@ -34,7 +34,7 @@ fn main() {
         assert_eq!(names.open(), 0);
     };
     let gather = || {
-        let mut names: HashMap<Bytes, Vec<Arrival<Arc<str>>>> = HashMap::new();
+        let mut names: HashMap<Bytes, Vec<Arrival<CompactString>>> = HashMap::new();
         for (name, arrival) in &results {
             names.entry(name.clone()).or_default().push(arrival.clone());
         }
@@ -51,17 +51,18 @@ fn main() {
 }
 
 /// Every result that a name needs, in the order in which they depend on one another.
-fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<Arc<str>>)> {
+fn results(name: usize, policy: &Policy) -> Vec<(Bytes, Arrival<CompactString>)> {
     let key = Bytes::from(format!("n{name:06}-lab.cz"));
-    let run: Arc<str> = format!("run-{name}").into();
-    let addresses: Vec<Arc<str>> = (0..ADDRESSES).map(|number| format!("127.0.0.{number}").into()).collect();
+    let run: CompactString = format!("run-{name}").into();
+    let addresses: Vec<CompactString> =
+        (0..ADDRESSES).map(|number| format!("127.0.0.{number}").into()).collect();
     let mut parts = vec![PartId::Zone, PartId::Dns, PartId::Tls, PartId::Rdap];
     for address in &addresses {
         let of_address =
-            |collector: &Arc<str>| PartId::Ip { address: address.clone(), collector: collector.clone() };
+            |collector: &CompactString| PartId::Ip { address: address.clone(), collector: collector.clone() };
         parts.extend(policy.address_collectors.iter().map(of_address));
     }
-    let result: Arc<str> = "a result".into();
+    let result: CompactString = "a result".into();
     let arrival = |part: PartId| Arrival {
         dns: (part == PartId::Dns).then(|| DnsFacts { addresses: addresses.clone(), tls: true }),
         part,
