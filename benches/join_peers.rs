@@ -18,7 +18,7 @@ use std::time::Duration;
 use domainflow::clock::{Clock as _, Millis, SystemClock};
 use domainflow::codec::Format;
 use on_kafka::backlog::{Backlog, RATE};
-use on_kafka::{knob, sum_of};
+use on_kafka::{compression, knob, sum_of};
 use peers::Cost;
 use peers::paired::in_turns;
 
@@ -69,6 +69,7 @@ fn ours(backlog: &Backlog) -> Cost {
 fn other(backlog: &Backlog, what: &str, mut command: Command) -> Cost {
     let (output, started) = (backlog.output(), SystemClock.now());
     command.envs(GATHER.into_iter().zip([&backlog.brokers, &backlog.prefix, &output]));
+    command.env("COMPRESSION", compression());
     let cost = peers::watch(command);
     read_back(backlog, what, &output, started, cost)
 }

@@ -57,5 +57,6 @@ results = op.input("results", flow, KafkaSource(BROKERS, topics, tail=False))
 by_name = op.map("by-name", results, keyed)
 joined = op.stateful_flat_map("join", by_name, join)
 records = op.map("record", joined, lambda of: KafkaSinkMessage(of[0].encode(), of[1]))
-sink = KafkaSink(BROKERS, os.environ["BENCH_OUTPUT"], add_config={"compression.type": os.environ.get("COMPRESSION", "lz4"), "linger.ms": "5"})
+settings = {"compression.type": os.environ["COMPRESSION"], "linger.ms": "5"}
+sink = KafkaSink(BROKERS, os.environ["BENCH_OUTPUT"], add_config=settings)
 op.output("joined", records, sink)

@@ -78,28 +78,28 @@ impl Splicer {
     }
 
     fn avro(&self, id: SchemaId, parts: &JoinedParts<'_>, value: &mut Pieces) -> Result<(), DecodeError> {
-        value.own.extend_from_slice(&frame(id));
+        value.copy(frame(id));
         let zone = match parts.zone {
             Some(zone) => Some(self.zone.fields(zone).map_err(DecodeError::malformed)?),
             None => None,
         };
         // Both fields have the union schema of their counterparts, so the branch is copied with them.
         let field = |index: usize| zone.as_ref().map_or(&[NULL][..], |fields| fields[index]);
-        value.own.extend_from_slice(field(ZONE_FIELD));
+        value.copy(field(ZONE_FIELD));
         value.push(parts.dns);
         optional(value, parts.tls);
         optional(value, parts.rdap);
         match &parts.addresses {
-            None => value.own.put_u8(NULL),
+            None => value.copy([NULL]),
             Some(addresses) => {
-                value.own.put_u8(SOME);
+                value.copy([SOME]);
                 map(value, addresses, |value, results| {
                     map(value, results, |value, body| value.push(body));
                 });
             }
         }
-        value.own.extend_from_slice(field(LABEL_FIELD));
-        value.own.put_u8(SOME);
+        value.copy(field(LABEL_FIELD));
+        value.copy([SOME]);
         let missing: Vec<_> = parts.missing.iter().map(|(part, why)| (part.as_str(), why)).collect();
         map(value, &missing, |value, why| value.text(why));
         Ok(())
@@ -118,12 +118,15 @@ impl Pieces {
         Self { done: Vec::new(), own: BytesMut::with_capacity(own) }
     }
 
+    fn copy(&mut self, bytes: impl AsRef<[u8]>) {
+        self.own.extend_from_slice(bytes.as_ref());
+    }
+
     /// A part; a large one becomes a piece as it is.
     fn push(&mut self, part: &Bytes) {
-        if part.len() < LARGE {
-            self.own.extend_from_slice(part);
-        } else {
-            self.done.extend([self.own.split().freeze(), part.clone()]);
+        match is_large(part) {
+            true => self.done.extend([self.own.split().freeze(), part.clone()]),
+            false => self.copy(part),
         }
     }
 
@@ -135,7 +138,7 @@ impl Pieces {
     /// A text of Avro.
     fn text(&mut self, text: &str) {
         put_long(&mut self.own, text.len() as i64);
-        self.own.extend_from_slice(text.as_bytes());
+        self.copy(text);
     }
 
     fn end(mut self) -> Vec<Bytes> {
@@ -145,7 +148,7 @@ impl Pieces {
 }
 
 fn optional(value: &mut Pieces, part: Option<&Bytes>) {
-    value.own.put_u8(if part.is_some() { SOME } else { NULL });
+    value.copy([if part.is_some() { SOME } else { NULL }]);
     part.into_iter().for_each(|part| value.push(part));
 }
 
@@ -158,7 +161,7 @@ fn map<V>(value: &mut Pieces, entries: &[(&str, V)], mut put: impl FnMut(&mut Pi
             put(value, entry);
         }
     }
-    value.own.put_u8(END);
+    value.copy([END]);
 }
 
 fn json(parts: &JoinedParts<'_>, reference: bool, value: &mut Pieces) -> Result<(), DecodeError> {
@@ -172,22 +175,23 @@ fn json(parts: &JoinedParts<'_>, reference: bool, value: &mut Pieces) -> Result<
 
     let zone: Option<Zone<'_>> =
         parts.zone.map(|zone| serde_json::from_slice(zone)).transpose().map_err(DecodeError::malformed)?;
-    let raw = |raw: Option<&RawValue>| raw.map_or("null", RawValue::get).to_owned();
-    let or_null = |value: &mut Pieces, part: Option<&Bytes>| match part {
+    let (zone, label) = zone.map_or((None, None), |zone| (zone.zone, zone.label));
+    let raw = |field: Option<&RawValue>, value: &mut Pieces| value.copy(field.map_or("null", RawValue::get));
+    let part = |part: Option<&Bytes>, value: &mut Pieces| match part {
         Some(part) => value.push(part),
-        None => value.own.extend_from_slice(b"null"),
+        None => value.copy("null"),
     };
-    value.own.extend_from_slice(b"{\"zone\":");
-    value.own.extend_from_slice(raw(zone.as_ref().and_then(|zone| zone.zone)).as_bytes());
-    value.own.extend_from_slice(b",\"dnsResult\":");
+    value.copy("{\"zone\":");
+    raw(zone, value);
+    value.copy(",\"dnsResult\":");
     value.push(parts.dns);
-    value.own.extend_from_slice(b",\"tlsResult\":");
-    or_null(value, parts.tls);
-    value.own.extend_from_slice(b",\"rdapDomainResult\":");
-    or_null(value, parts.rdap);
-    value.own.extend_from_slice(b",\"ipResults\":");
+    value.copy(",\"tlsResult\":");
+    part(parts.tls, value);
+    value.copy(",\"rdapDomainResult\":");
+    part(parts.rdap, value);
+    value.copy(",\"ipResults\":");
     match &parts.addresses {
-        None => value.own.extend_from_slice(b"null"),
+        None => value.copy("null"),
         Some(addresses) => object(value, addresses, |value, results| {
             object(value, results, |value, body| {
                 value.push(body);
@@ -196,13 +200,13 @@ fn json(parts: &JoinedParts<'_>, reference: bool, value: &mut Pieces) -> Result<
         })?,
     }
     if !reference {
-        value.own.extend_from_slice(b",\"label\":");
-        value.own.extend_from_slice(raw(zone.as_ref().and_then(|zone| zone.label)).as_bytes());
+        value.copy(",\"label\":");
+        raw(label, value);
         let missing: Vec<_> = parts.missing.iter().map(|(part, why)| (part.as_str(), why)).collect();
-        value.own.extend_from_slice(b",\"missing\":");
+        value.copy(",\"missing\":");
         object(value, &missing, |value, why| value.json(why))?;
     }
-    value.own.put_u8(b'}');
+    value.copy([b'}']);
     Ok(())
 }
 
@@ -211,23 +215,27 @@ fn object<V>(
     entries: &[(&str, V)],
     mut put: impl FnMut(&mut Pieces, &V) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
-    value.own.put_u8(b'{');
+    value.copy([b'{']);
     for (index, (key, entry)) in entries.iter().enumerate() {
         if index > 0 {
-            value.own.put_u8(b',');
+            value.copy([b',']);
         }
         value.json(key)?;
-        value.own.put_u8(b':');
+        value.copy([b':']);
         put(value, entry)?;
     }
-    value.own.put_u8(b'}');
+    value.copy([b'}']);
     Ok(())
+}
+
+fn is_large(part: &Bytes) -> bool {
+    part.len() >= LARGE
 }
 
 /// A bound of what of the joined record is copied, so that it is allocated once.
 fn size(parts: &JoinedParts<'_>) -> usize {
     let of = |part: Option<&Bytes>| part.map_or(0, Bytes::len);
-    let copied = |part: Option<&Bytes>| Some(of(part)).filter(|length| *length < LARGE).unwrap_or(0);
+    let copied = |part: Option<&Bytes>| of(part.filter(|part| !is_large(part)));
     let of_address = |(address, results): &(&str, ByCollector<'_>)| -> usize {
         let of_result = |(collector, body): &(&str, &Bytes)| collector.len() + copied(Some(body)) + 16;
         address.len() + results.iter().map(of_result).sum::<usize>() + 16

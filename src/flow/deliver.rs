@@ -253,10 +253,10 @@ impl Deliver {
         if state.batch.is_empty() {
             return;
         }
-        state.bytes += state.batch.iter().map(Outgoing::bytes).sum::<usize>();
-        if self.outbox.send(std::mem::take(&mut state.batch)).is_err() {
+        match self.outbox.send(std::mem::take(&mut state.batch)) {
+            Ok(bytes) => state.bytes += bytes,
             // The outbox has told its failure; the process is ending.
-            state.moved = false;
+            Err(_) => state.moved = false,
         }
     }
 

@@ -326,11 +326,7 @@ pub(super) fn policy(node: &JoinNode, settings: &FlowSettings) -> Policy {
     let window = |span: Option<crate::units::Span>, usual| span.map_or(usual, millis);
     Policy {
         reading: node.policy.unwrap_or(settings.join.policy),
-        address_collectors: node
-            .address_collectors
-            .iter()
-            .map(|name| CompactString::from(name.as_str()))
-            .collect(),
+        address_collectors: node.address_collectors.iter().map(CompactString::from).collect(),
         rdap: node.needs.contains(&PartKind::Rdap),
         tls: node.needs.contains(&PartKind::Tls),
         patience: millis(node.patience.unwrap_or(settings.join.patience)),

@@ -81,11 +81,11 @@ impl Outbox {
         self.shared.waiting.load(Ordering::Acquire) == 0
     }
 
-    /// Sends records. To be called while [`Outbox::open`].
-    pub fn send(&self, records: Vec<Outgoing>) -> Result<(), IoError> {
+    /// Sends records; their bytes. To be called while [`Outbox::open`].
+    pub fn send(&self, records: Vec<Outgoing>) -> Result<usize, IoError> {
         let bytes = records.iter().map(Outgoing::bytes).sum();
         self.shared.bytes.fetch_add(bytes, Ordering::AcqRel);
-        self.command(Command::Send(records, bytes))
+        self.command(Command::Send(records, bytes)).map(|()| bytes)
     }
 
     /// Cuts behind all records sent before. To be called while not [`Outbox::cutting`].

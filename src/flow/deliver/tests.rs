@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use proptest::prelude::*;
+use timely::dataflow::InputHandleVec;
 use timely::dataflow::operators::Input;
+use timely::worker::Worker;
 
 use super::*;
 use crate::clock::ManualClock;
@@ -69,25 +71,15 @@ fn committed(steps: Vec<Step>) -> Vec<Commit> {
         let (allow, allowed) = sync_channel(steps.len());
         let slow = Slow::new(commits, allowed);
         let shared = Shared::new(0, Moving::default());
-        let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
-            let (input, stream) = scope.new_input::<Vec<Out>>();
-            let door = operator(stream, slow, shared.clone(), true);
-            (input, door)
-        });
+        let (mut input, _door) = path(worker, slow, &shared, true);
         let mut outputs = 0;
         for step in steps {
             match step {
                 Step::Output => {
-                    let record = RawRecord { time: outputs, value: Some("r".into()), ..RawRecord::default() };
+                    input.send(Out::Joined(output(outputs)));
                     outputs += 1;
-                    input.send(Out::Joined(Outgoing::new(Topic(0), 0, record)));
                 }
-                Step::Share => {
-                    let position =
-                        Position { topic: Topic(1), partition: 0, offset: outputs, metadata: String::new() };
-                    let share = JoinCut { positions: vec![position], state: None, last: false };
-                    input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
-                }
+                Step::Share => input.send(share(outputs, false)),
                 Step::Allow => allow_one(&allow),
                 Step::Run => {
                     input.flush();
@@ -104,40 +96,51 @@ fn allow_one(allow: &SyncSender<()>) {
     let _ = allow.try_send(());
 }
 
-fn operator(
-    stream: StreamVec<'_, Epoch, Out>,
+/// The output with this number.
+fn output(number: i64) -> Outgoing {
+    Outgoing::new(Topic(0), 0, RawRecord { time: number, value: Some("r".into()), ..RawRecord::default() })
+}
+
+/// The join's share behind so many results.
+fn share(offset: i64, last: bool) -> Out {
+    let position = Position { topic: Topic(1), partition: 0, offset, metadata: String::new() };
+    Out::Cut(Rc::new(Cell::new(Some(JoinCut { positions: vec![position], state: None, last }))))
+}
+
+/// A path to a transport: what goes in, and the door of its end.
+fn path(
+    worker: &mut Worker,
     slow: Slow,
-    shared: Rc<Shared>,
+    shared: &Rc<Shared>,
     joins: bool,
-) -> Mailbox<DeliverMessage> {
-    let clock: SharedClock = Arc::new(ManualClock::at(1));
+) -> (InputHandleVec<Epoch, Out>, Mailbox<DeliverMessage>) {
+    let (shared, clock) = (shared.clone(), Arc::new(ManualClock::at(1)));
     let meters = Arc::new(Meters::new("f", [], clock.clone()));
-    let mut door = None;
-    deliver(stream, |bell| {
-        let mailbox = Mailbox::new(bell.clone());
-        door = Some(mailbox.clone());
-        let failed = Arc::new(|error: IoError| panic!("{error}"));
-        let events = Events { bell, failed, written: Written::default() };
-        Ok(Deliver {
-            // Of a transport that holds back what it is given, any record fills it.
-            outbox: Outbox::start(
-                0,
-                if slow.takes.is_some() { 1 } else { usize::MAX },
-                Box::new(slow),
-                events,
-            )?,
-            shared,
-            nodes: Vec::new(),
-            mailbox,
-            meters,
-            clock,
-            interval: Duration::from_secs(3600),
-            joins,
-            enough: usize::MAX,
+    // Of a transport that holds back what it is given, any record fills the outbox.
+    let max_bytes = if slow.takes.is_some() { 1 } else { usize::MAX };
+    worker.dataflow(|scope| {
+        let (input, stream) = scope.new_input();
+        let mut door = None;
+        deliver(stream, |bell| {
+            let mailbox = Mailbox::new(bell.clone());
+            door = Some(mailbox.clone());
+            let failed = Arc::new(|error: IoError| panic!("{error}"));
+            let events = Events { bell, failed, written: Written::default() };
+            Ok(Deliver {
+                outbox: Outbox::start(0, max_bytes, Box::new(slow), events)?,
+                shared,
+                nodes: Vec::new(),
+                mailbox,
+                meters,
+                clock,
+                interval: Duration::from_secs(3600),
+                joins,
+                enough: usize::MAX,
+            })
         })
+        .unwrap();
+        (input, door.unwrap())
     })
-    .unwrap();
-    door.unwrap()
 }
 
 /// What has to be committed: every share with the outputs since the one before, then the outputs behind the last.
@@ -178,13 +181,8 @@ fn what_the_join_gave_out_before_it_ended_waits_for_its_last_share() {
     timely::execute_directly(move |worker| {
         let slow = Slow::new(commits.clone(), sync_channel(1).1);
         let shared = Shared::new(0, Moving::default());
-        let (mut input, door) = worker.dataflow::<Epoch, _, _>(|scope| {
-            let (input, stream) = scope.new_input::<Vec<Out>>();
-            let door = operator(stream, slow, shared.clone(), true);
-            (input, door)
-        });
-        let record = RawRecord { time: 7, value: Some("r".into()), ..RawRecord::default() };
-        input.send(Out::Joined(Outgoing::new(Topic(0), 0, record)));
+        let (mut input, door) = path(worker, slow, &shared, true);
+        input.send(Out::Joined(output(7)));
         input.flush();
         worker.step();
         let (done, given_up) = sync_channel(1);
@@ -193,9 +191,7 @@ fn what_the_join_gave_out_before_it_ended_waits_for_its_last_share() {
             worker.step();
         }
         assert!(given_up.try_recv().is_err() && commits.lock().unwrap().is_empty());
-        let position = Position { topic: Topic(1), partition: 0, offset: 1, metadata: String::new() };
-        let share = JoinCut { positions: vec![position], state: None, last: true };
-        input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
+        input.send(share(1, true));
         input.flush();
         worker.step_while(|| given_up.try_recv().is_err());
     });
@@ -211,24 +207,16 @@ fn a_share_that_waits_for_a_full_outbox_is_not_asked_for_again() {
         let (take, takes) = sync_channel(1);
         let slow = Slow { takes: Some(takes), ..Slow::new(commits, sync_channel(1).1) };
         let shared = Shared::new(0, Moving::default());
-        let (mut input, door) = worker.dataflow::<Epoch, _, _>(|scope| {
-            let (input, stream) = scope.new_input::<Vec<Out>>();
-            let door = operator(stream, slow, shared.clone(), true);
-            (input, door)
-        });
-        let record = |time| RawRecord { time, value: Some("r".into()), ..RawRecord::default() };
-        let joined = |time| Out::Joined(Outgoing::new(Topic(0), 0, record(time)));
-        input.send(joined(7));
+        let (mut input, door) = path(worker, slow, &shared, true);
+        input.send(Out::Joined(output(7)));
         input.flush();
         worker.step();
         let (done, given_up) = sync_channel(1);
         door.post(DeliverMessage::GiveUp(done));
         worker.step_while(|| !shared.cut_wanted.get());
         assert!(!shared.outbox_open.get() && shared.cut_wanted.take());
-        let position = Position { topic: Topic(1), partition: 0, offset: 1, metadata: String::new() };
-        let share = JoinCut { positions: vec![position], state: None, last: false };
-        input.send(joined(8));
-        input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
+        input.send(Out::Joined(output(8)));
+        input.send(share(1, false));
         input.flush();
         for _ in 0..3 {
             worker.step();
@@ -249,15 +237,9 @@ fn rows_that_are_due_ask_for_a_cut_of_their_own() {
         let commits = Arc::new(Mutex::new(Vec::new()));
         let slow = Slow::new(commits.clone(), allowed);
         let shared = Shared::new(0, Moving::default());
-        let (mut input, _door) = worker.dataflow::<Epoch, _, _>(|scope| {
-            let (input, stream) = scope.new_input::<Vec<Out>>();
-            let door = operator(stream, slow, shared.clone(), true);
-            (input, door)
-        });
+        let (mut input, _door) = path(worker, slow, &shared, true);
         shared.rows_due.set(Some(Instant::now() + Duration::from_millis(50)));
-        let position = Position { topic: Topic(1), partition: 0, offset: 1, metadata: String::new() };
-        let share = JoinCut { positions: vec![position], state: None, last: false };
-        input.send(Out::Cut(Rc::new(Cell::new(Some(share)))));
+        input.send(share(1, false));
         input.flush();
         worker.step_while(|| commits.lock().unwrap().is_empty());
         // Nothing moves any more.
@@ -280,17 +262,12 @@ fn a_call_that_ends_after_its_partition_was_released_leaves_nothing() {
         let mut progress = Progress::resume(1, [(0, "n".to_owned())], None, Arc::default());
         (0..2).for_each(|offset| assert_eq!(progress.begin(offset), 1));
         shared.requests.borrow_mut().insert((place.topic, place.partition), progress);
-        let (mut input, door) = worker.dataflow::<Epoch, _, _>(|scope| {
-            let (input, stream) = scope.new_input::<Vec<Out>>();
-            let door = operator(stream, slow, shared.clone(), false);
-            (input, door)
-        });
+        let (mut input, door) = path(worker, slow, &shared, false);
         let credit = Credit::new(2, usize::MAX);
         let finished = |offset: i64| {
             let job = Job { place: Place { offset, ..place }, record: RawRecord::default() };
             let request = Request { job, generation: 1, work: 1, permit: credit.take(0) };
-            let record = RawRecord { time: offset, value: Some("r".into()), ..RawRecord::default() };
-            let outputs = Ok(vec![Outgoing::new(Topic(0), 0, record)]);
+            let outputs = Ok(vec![output(offset)]);
             Out::Finished { node: 0, request, outputs }
         };
         let (done, released) = sync_channel(1);

@@ -32,10 +32,9 @@ pub(super) fn arrival(
         PartKind::Dns => PartId::Dns,
         PartKind::Tls => PartId::Tls,
         PartKind::Rdap => PartId::Rdap,
-        PartKind::Ip => PartId::Ip {
-            address: address.unwrap_or_else(|| "".into()),
-            collector: part.collector.unwrap_or_default(),
-        },
+        PartKind::Ip => {
+            PartId::Ip { address: address.unwrap_or_default(), collector: part.collector.unwrap_or_default() }
+        }
     };
     let dns = part.dns.map(|(addresses, tls)| DnsFacts { addresses, tls });
     let left_out = match kind {
