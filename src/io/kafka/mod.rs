@@ -63,6 +63,7 @@ impl KafkaConfig {
         // Partition queues are apart, so librdkafka's limits hold for each of them. What is fetched counts packed, what waits
         // in a queue unpacked.
         let fetch = (READ_AHEAD / queues.max(1)).clamp(*FETCH.start(), *FETCH.end());
+        let wait = (queues * 1000 / ASKED).clamp(*WAIT.start(), *WAIT.end());
         let mut client = self.client();
         client
             .set("group.id", group)
@@ -78,7 +79,7 @@ impl KafkaConfig {
             .set("fetch.message.max.bytes", fetch.to_string())
             // How long a partition with a full queue is left out: with less, most requests fetch of one partition only.
             .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.wait.max.ms", "100")
+            .set("fetch.wait.max.ms", wait.to_string())
             .set("statistics.interval.ms", "5000");
         self.with_properties(client)
     }
@@ -110,6 +111,13 @@ const QUEUED: usize = 8;
 
 /// What is fetched of one partition, in bytes. A batch that is larger comes alone.
 const FETCH: RangeInclusive<usize> = (32 << 10)..=(512 << 10);
+
+/// Partitions a second that a broker is asked for while nothing comes (about 20 us each).
+const ASKED: usize = 2000;
+
+/// How long a broker may wait for a first record, in ms. It is asked once at a time: when all queues that have something to
+/// come are full, those that are at their end are asked for alone, and until the answer the full ones run empty.
+const WAIT: RangeInclusive<usize> = 10..=100;
 
 /// The Kafka transport, for one group.
 pub struct Kafka {

@@ -1,7 +1,7 @@
 //! Reads what a topic holds now, without being a member of a group: for commands, for a glance before the flow starts, and
 //! for a join that starts again.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -33,6 +33,9 @@ const LEADER_AWAY: [RDKafkaErrorCode; 3] = [
 /// How long one look for a record takes at most.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How often a consumer is asked whether it is closed.
+const CLOSED: Duration = Duration::from_millis(1);
+
 /// How long a look at the newest records takes at most: what is not seen by then is not looked at.
 const GLANCE: Duration = Duration::from_secs(5);
 
@@ -44,7 +47,7 @@ pub(super) fn scan(
     since: Option<Millis>,
     visit: Visit<'_>,
 ) -> Result<(), IoError> {
-    let consumer = scanner(config, "read_committed", topics.partitions_of(topic) as usize)?;
+    let consumer = Scanner::new(config, "read_committed", topics.partitions_of(topic) as usize)?;
     let name = topics.name(topic);
     let mut list = TopicPartitionList::new();
     for partition in 0..topics.partitions_of(topic) {
@@ -68,13 +71,13 @@ pub(super) fn tail(
     from: i64,
     visit: Visit<'_>,
 ) -> Result<(), IoError> {
-    let (consumer, name) = (scanner(config, "read_committed", 1)?, topics.name(topic));
+    let (consumer, name) = (Scanner::new(config, "read_committed", 1)?, topics.name(topic));
     let started = Instant::now();
     let end = |consumer: &Scanner| {
         let marks = || consumer.fetch_watermarks(name, partition as i32, SILENCE);
         ask(started, &LEADER_AWAY, marks).map(|(_, end)| end)
     };
-    let now = end(&scanner(config, "read_uncommitted", 1)?)?;
+    let now = end(&Scanner::new(config, "read_uncommitted", 1)?)?;
     // What is committed ends where a transaction is open.
     while end(&consumer)? < now {
         if started.elapsed() > POSITIONS_WITHIN {
@@ -89,15 +92,39 @@ pub(super) fn tail(
     if from < now { read(&consumer, name, &list, visit) } else { Ok(()) }
 }
 
-type Scanner = BaseConsumer<LogContext>;
+/// A consumer that is a member of no group.
+struct Scanner(BaseConsumer<LogContext>);
 
-fn scanner(config: &KafkaConfig, isolation: &str, partitions: usize) -> Result<Scanner, IoError> {
-    // The client wants the name of a group for any consumer; nothing is ever committed under it.
-    let mut settings = config.consumer("domainflow-scan", partitions);
-    settings.set("isolation.level", isolation);
-    // The end of a partition is told when there was nothing behind it for so long.
-    settings.set("fetch.wait.max.ms", "5");
-    settings.create_with_context(LogContext).map_err(IoError::Settings)
+impl Scanner {
+    fn new(config: &KafkaConfig, isolation: &str, partitions: usize) -> Result<Self, IoError> {
+        // The client wants the name of a group for any consumer; nothing is ever committed under it.
+        let mut settings = config.consumer("domainflow-scan", partitions);
+        settings.set("isolation.level", isolation);
+        // The end of a partition is told when there was nothing behind it for so long.
+        settings.set("fetch.wait.max.ms", "5");
+        settings.create_with_context(LogContext).map(Self).map_err(IoError::Settings)
+    }
+}
+
+impl Deref for Scanner {
+    type Target = BaseConsumer<LogContext>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Scanner {
+    fn drop(&mut self) {
+        // Left to itself, a consumer looks every tenth of a second whether it is closed. It does so after this as well, so an
+        // error has its place there.
+        let closing = Instant::now();
+        if self.0.close_queue().is_ok() {
+            while !self.0.closed() && closing.elapsed() < LOOK {
+                self.0.poll(CLOSED);
+            }
+        }
+    }
 }
 
 /// Shows the partitions of `list`, each from its offset to its end.
@@ -146,7 +173,7 @@ pub(super) fn newest(
         }
     }
     let mut open = list.count();
-    let consumer = scanner(config, "read_committed", open)?;
+    let consumer = Scanner::new(config, "read_committed", open)?;
     learn_leaders(&consumer, topics, of);
     consumer.assign(&list).map_err(IoError::Read)?;
     let deadline = Instant::now() + GLANCE;

@@ -22,6 +22,8 @@ const NAP: Duration = Duration::from_micros(500);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long one call of the client may take; then it is made again.
 const CALL: Duration = Duration::from_secs(10);
+/// How long a producer may take to connect before it is told to go on.
+const CONNECT: Duration = Duration::from_secs(1);
 /// How long a call may take that the client does not end itself. Longer than a transaction lives on the broker: by then it
 /// is lost anyway.
 const HANGS: Duration = Duration::from_secs(45);
@@ -49,6 +51,7 @@ impl Transactions {
     pub(super) fn new(settings: &ClientConfig, topics: Topics, limit: Limit) -> Result<Self, IoError> {
         let producer: BaseProducer<Deliveries> =
             settings.create_with_context(Deliveries::default()).map_err(IoError::Settings)?;
+        connect(&producer, &topics);
         let producer = Arc::new(producer);
         let made =
             Self { producer, topics, limit, sent: Vec::new(), room: Vec::new(), open: false, failing: None };
@@ -230,6 +233,19 @@ impl Transactions {
                 }
                 done => return done,
             }
+        }
+    }
+}
+
+/// Has a producer be connected to a broker: one that is not waits for half a second before it looks for its coordinator. So it
+/// also does if this fails.
+fn connect(producer: &BaseProducer<Deliveries>, topics: &Topics) {
+    let client = producer.client();
+    for topic in topics.iter().take(1).map(|topic| topics.name(topic)) {
+        // The first broker that answers is left for those it tells of; a partition's leader is one of them.
+        let asked = client.fetch_metadata(Some(topic), CONNECT);
+        if let Err(error) = asked.and_then(|_| client.fetch_watermarks(topic, 0, CONNECT)) {
+            tracing::debug!(%error, topic, "connecting a producer");
         }
     }
 }
