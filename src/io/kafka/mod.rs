@@ -75,10 +75,10 @@ impl KafkaConfig {
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("session.timeout.ms", "10000")
-            .set("queued.max.messages.kbytes", (QUEUED * fetch / 1024).to_string())
+            .set("queued.max.messages.kbytes", ((2 * fetch).max(QUEUE) / 1024).to_string())
             .set("fetch.message.max.bytes", fetch.to_string())
             // How long a partition with a full queue is left out: with less, most requests fetch of one partition only.
-            .set("fetch.queue.backoff.ms", "10")
+            .set("fetch.queue.backoff.ms", "5")
             .set("fetch.wait.max.ms", wait.to_string())
             .set("statistics.interval.ms", "5000");
         self.with_properties(client)
@@ -103,20 +103,20 @@ impl KafkaConfig {
 }
 
 /// Packed bytes that are fetched at once, of all partitions together (`benches/README.md` has what more or less costs).
-const READ_AHEAD: usize = 7 << 19;
+const READ_AHEAD: usize = 7 << 20;
 
-/// So many fetches may wait in a queue before no more is fetched. Where producers write a few records at once, a fetch is that
-/// many, and with less the workers waited for the next: half a fetch brought 1,300 names/s in place of 3,700.
-const QUEUED: usize = 8;
+/// Where a queue holds so many bytes and two fetches, no more is fetched. Producers may write a few records at once, of which a
+/// fetch then holds one batch; with 64 kB the workers waited for the next.
+const QUEUE: usize = 256 << 10;
 
 /// What is fetched of one partition, in bytes. A batch that is larger comes alone.
 const FETCH: RangeInclusive<usize> = (32 << 10)..=(512 << 10);
 
-/// Partitions a second that a broker is asked for while nothing comes (about 20 us each).
-const ASKED: usize = 2000;
+/// Partitions a second that brokers are asked for while nothing comes (about 20 us each).
+const ASKED: usize = 4000;
 
 /// How long a broker may wait for a first record, in ms. It is asked once at a time: when all queues that have something to
-/// come are full, those that are at their end are asked for alone, and until the answer the full ones run empty.
+/// come are full, those that are at their end are asked for alone, and until the answer the full ones may run empty.
 const WAIT: RangeInclusive<usize> = 10..=100;
 
 /// The Kafka transport, for one group.
