@@ -21,11 +21,8 @@ use domainflow::codec::{
 use domainflow::model::{AllCollectedData, CommonIPResult, DNSResult, RDAPDomainResult, TLSResult, TextMap};
 use futures_util::FutureExt;
 
-/// Times that a record is made in one round.
+/// Times that a record is made, or a result decoded and encoded, in one round.
 const TIMES: usize = 5000;
-
-/// Times that a result is decoded and encoded in one round.
-const RESULTS: usize = 5000;
 
 /// Bytes before the datum of a value (Confluent's wire format).
 const FRAME: usize = 5;
@@ -53,9 +50,9 @@ fn compare_codec<T: Wire + PartialEq + std::fmt::Debug>(what: &str, topic: &Topi
     assert_eq!((ours(), bare()), (value.clone(), value.clone()), "both write what was there");
     paired::compare(
         &format!("Avro, {what} of {} bytes, decoded and encoded", value.len()),
-        RESULTS,
-        ("codec of the topic", || (0..RESULTS).for_each(|_| drop(black_box(ours())))),
-        ("bare apache-avro", || (0..RESULTS).for_each(|_| drop(black_box(bare())))),
+        TIMES,
+        ("codec of the topic", || (0..TIMES).for_each(|_| drop(black_box(ours())))),
+        ("bare apache-avro", || (0..TIMES).for_each(|_| drop(black_box(bare())))),
     );
 }
 

@@ -237,16 +237,13 @@ impl Transactions {
     }
 }
 
-/// Has a producer be connected to a broker: one that is not waits for half a second before it looks for its coordinator. So it
-/// also does if this fails.
+/// Has a producer be connected to a broker that stays: one that is not waits for half a second before it looks for its
+/// coordinator. So it also does if this fails.
 fn connect(producer: &BaseProducer<Deliveries>, topics: &Topics) {
-    let client = producer.client();
-    for topic in topics.iter().take(1).map(|topic| topics.name(topic)) {
-        // The first broker that answers is left for those it tells of; a partition's leader is one of them.
-        let asked = client.fetch_metadata(Some(topic), CONNECT);
-        if let Err(error) = asked.and_then(|_| client.fetch_watermarks(topic, 0, CONNECT)) {
-            tracing::debug!(%error, topic, "connecting a producer");
-        }
+    let Some(topic) = topics.iter().next().map(|topic| topics.name(topic)) else { return };
+    // The broker that answers first is left for those it tells of, of which a partition's leader is one.
+    if let Err(error) = producer.client().fetch_watermarks(topic, 0, CONNECT) {
+        tracing::debug!(%error, topic, "connecting a producer");
     }
 }
 
