@@ -38,7 +38,7 @@ impl Default for EngineConfig {
             concurrency: 1000,
             call_limit: Span::secs(300),
             cut_interval: Span::millis(250),
-            outbox: Size::mib(32),
+            outbox: Size::mib(24),
         }
     }
 }
@@ -74,7 +74,7 @@ impl Default for StateConfig {
         Self {
             dir: PathBuf::from(".domainflow/state"),
             flush_interval: Span::secs(2),
-            memory: Size::mib(64),
+            memory: Size::mib(40),
             block_cache: Size::mib(8),
             write_buffer: Size::mib(16),
         }

@@ -64,7 +64,7 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { block_cache: Size::mib(8), write_buffer: Size::mib(16), answers: Size::mib(64) }
+        Self { block_cache: Size::mib(8), write_buffer: Size::mib(8), answers: Size::mib(64) }
     }
 }
 
