@@ -76,7 +76,7 @@ impl Default for StateConfig {
             flush_interval: Span::secs(2),
             memory: Size::mib(40),
             block_cache: Size::mib(8),
-            write_buffer: Size::mib(16),
+            write_buffer: Size::mib(8),
         }
     }
 }
