@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::Format;
 use crate::join::Reading;
+use crate::state::StoreOptions;
 use crate::units::{Size, Span};
 
 /// Section `engine`: threads and budgets.
@@ -71,12 +72,13 @@ pub struct StateConfig {
 
 impl Default for StateConfig {
     fn default() -> Self {
+        let StoreOptions { block_cache, write_buffer, .. } = StoreOptions::default();
         Self {
             dir: PathBuf::from(".domainflow/state"),
             flush_interval: Span::secs(2),
             memory: Size::mib(40),
-            block_cache: Size::mib(8),
-            write_buffer: Size::mib(8),
+            block_cache,
+            write_buffer,
         }
     }
 }
